@@ -1,0 +1,73 @@
+"""PyTorch's functions that take a dimension or several tensors; those of one tensor are primitives themselves.
+
+Made from chapter 3, Differentiate arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.rules import absolute, choose, concatenate
+from minigrad.tensor import Tensor
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors of one shape side by side along a new axis `dim`."""
+    shapes = {x.shape for x in tensors}
+    if len(shapes) != 1:
+        raise ValueError(f"stack: expected at least one tensor and one shape for all, found {sorted(shapes)}")
+    return cat([x.unsqueeze(dim) for x in tensors], dim)
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors end to end along the existing axis `dim`. Raises ValueError where the other axes differ."""
+    if not tensors:
+        raise ValueError("cat: found no tensors, expected at least one")
+    tensors = [x for x in tensors if x.shape != (0,)] or tensors[:1]
+    dim = range(tensors[0].ndim)[tensors[0].axis(dim)]
+    if len({(*x.shape[:dim], *x.shape[dim + 1 :]) for x in tensors}) != 1:
+        raise ValueError(f"cat: all axes but {dim} must agree, found shapes {[x.shape for x in tensors]}")
+    return concatenate(*tensors, axis=dim)
+
+
+def abs(input: Tensor) -> Tensor:
+    """The absolute value of every element; its slope at 0 is 0."""
+    return absolute(input)
+
+
+def where(condition: Tensor, input: Any, other: Any) -> Tensor:
+    """`input` where `condition` holds, else `other`; all three are broadcast."""
+    return choose(condition, input, other)
+
+
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """See `Tensor.gather`."""
+    return input.gather(dim, index)
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """See `Tensor.clamp`."""
+    return input.clamp(min, max)
+
+
+def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
+    """log(sum(exp(input))) over `dim`, without overflow."""
+    return input.logsumexp(dim, keepdim)
+
+
+def softmax(input: Tensor, dim: int) -> Tensor:
+    """exp(input) divided by its sum along `dim`."""
+    return input.softmax(dim)
+
+
+def log_softmax(input: Tensor, dim: int) -> Tensor:
+    """input - logsumexp(input) along `dim`."""
+    return input.log_softmax(dim)
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether |input - other| <= atol + rtol |other| everywhere."""
+    return bool(np.allclose(input.array, other.array, rtol, atol, equal_nan))
