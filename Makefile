@@ -31,8 +31,10 @@ test: env-test pages ## run every test, then every notebook, comparing its outpu
 lab: env-lab ## open JupyterLab on the notebooks
 	@$(VENV) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book
 
-notebooks: env-dev ## run every notebook again and write it in its committed form
+notebooks: env-dev ## regenerate everything: package, notebooks run again in their committed form, parity page
+	@$(VENV) -m tools.tangle
 	@$(VENV) -m tools.notebooks run
+	@$(VENV) -m tools.parity
 
 tangle: env-test ## make minigrad/ from the notebooks
 	@$(VENV) -m tools.tangle
@@ -45,6 +47,7 @@ lint: env-dev ## style, types, and whether everything made from something else i
 	@echo "lint: types";      $(VENV) -m mypy
 	@echo "lint: package";    $(VENV) -m tools.tangle --check
 	@echo "lint: notebooks";  $(VENV) -m tools.notebooks normalise --check
+	@echo "lint: parity page"; $(VENV) -m tools.parity --check
 	@echo "lint: versions";   $(VENV) -m tools.lock --check
 
 check: test lint ## everything that CI does

@@ -57,7 +57,7 @@ class Table:
             return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in row) + "</tr>"
 
         body = "".join(line("td", row) for row in self.cells())
-        return f'<table class="parity"><thead>{line("th", HEADS)}</thead><tbody>{body}</tbody></table>'
+        return f'<table class="parity table"><thead>{line("th", HEADS)}</thead><tbody>{body}</tbody></table>'
 
 
 def record(chapter: str, rows: Iterable[tuple[str, str, float]], bound: float) -> Table:

@@ -15,7 +15,7 @@ LIMIT = 60  # nodes; beyond that a drawing shows a thicket
 
 
 def layers(output: Scalar, limit: int = LIMIT) -> dict[Scalar, int]:
-    """How many steps each node lies before `output` on the longest road: 0 for `output` itself.
+    """How many steps each node lies before `output`, on the longest road between them.
 
     Raises ValueError as soon as it has met more than `limit` nodes.
     """
@@ -24,9 +24,8 @@ def layers(output: Scalar, limit: int = LIMIT) -> dict[Scalar, int]:
     while layer:
         steps |= dict.fromkeys(layer, step)
         if len(steps) > limit:
-            raise ValueError(
-                f"draw: found more than {limit} nodes, expected at most {limit}; draw an inner node instead"
-            )
+            found = f"found more than {limit} nodes, expected at most {limit}"
+            raise ValueError(f"draw: {found}; draw an inner node instead")
         layer = list(dict.fromkeys(parent for node in layer for parent in node.parents))
         step += 1
     return steps

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-# What Python itself puts into the body of every class.
+# What Python itself puts into the body of a class.
 BOOKKEEPING = frozenset(
-    "__module__ __qualname__ __doc__ __dict__ __weakref__ __annotations__ __annotate__ __annotate_func__ "
-    "__annotations_cache__ __firstlineno__ __static_attributes__".split()
+    "__module__ __qualname__ __doc__ __dict__ __weakref__ __firstlineno__ "
+    "__static_attributes__ __annotations__ __annotate__ __annotate_func__ "
+    "__annotations_cache__".split()
 )
 
 

@@ -11,35 +11,40 @@ from typing import NoReturn
 
 from minigrad.autograd import accumulating, propagate, store
 
-# What counts as a plain number. Real alone would do, but asking for it is slow, so the usual answers come first.
+# A plain number. Real alone would do, but to ask for it is slow: usual answers first.
 NUMBER = (float, int, Real)
 
 
 def number(value: object) -> float:
     """`value` as a float.
 
-    Raises TypeError unless it is a real number: a float, an int, a Fraction, a NumPy number.
+    Raises TypeError unless it is a real number: a float, an int, a NumPy number.
     """
     if isinstance(value, NUMBER):
         return float(value)
-    raise TypeError(f"Scalar: found {value!r:.60} ({type(value).__name__}), expected a real number; convert it first")
+    found = f"{value!r:.60} ({type(value).__name__})"
+    raise TypeError(f"Scalar: found {found}, expected a real number; convert it first")
 
 
 class Scalar:
     """A float, and the operation that made it.
 
-    `data` is the value, `parents` are the Scalars it was computed from, `slopes[i]` is its derivative with respect to
-    `parents[i]`, and `op` names the operation. A Scalar that you make yourself has no parents: it is a leaf. `grad` is
-    0.0 at first.
+    `data` is the value, `parents` are the Scalars it was computed from, `slopes[i]` is
+    its derivative with respect to `parents[i]`, and `op` names the operation. A Scalar
+    that you make yourself has no parents: it is a leaf. `grad` is 0.0 at first.
 
     Raises TypeError if `data` is not a real number.
     """
 
     __slots__ = ("data", "grad", "op", "parents", "slopes")
-    __array_ufunc__ = None  # NumPy leaves arithmetic between its numbers and a Scalar to the Scalar
+    __array_ufunc__ = None  # NumPy's numbers leave arithmetic to the Scalar
 
     def __init__(
-        self, data: float, parents: tuple[Scalar, ...] = (), slopes: tuple[float, ...] = (), op: str = ""
+        self,
+        data: float,
+        parents: tuple[Scalar, ...] = (),
+        slopes: tuple[float, ...] = (),
+        op: str = "",
     ) -> None:
         self.data = data if type(data) is float else number(data)
         self.grad = 0.0
@@ -61,7 +66,8 @@ class Scalar:
     def __mul__(self, other: Scalar | float) -> Scalar:
         """a b, with slopes b and a."""
         if isinstance(other, Scalar):
-            return Scalar(self.data * other.data, (self, other), (other.data, self.data), "*")
+            a, b = self.data, other.data
+            return Scalar(a * b, (self, other), (b, a), "*")
         if isinstance(other, NUMBER):
             c = float(other)
             return Scalar(self.data * c, (self,), (c,), "* c")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import gc
 import random
 import signal
@@ -39,11 +40,11 @@ LINKS: tuple[Callable[[Any, Any], Any], ...] = (
     lambda a, b: a - b,
     lambda a, b: (a * b).tanh(),
     lambda a, b: a / (b * b + 1.0),
-    lambda a, b: (a - b).relu(),
+    lambda a, b: (a - b + 0.1234).relu(),  # off the kink, where a last digit would decide
     lambda a, b: (a.tanh() * b.sigmoid()).exp(),
     lambda a, b: ((a * a + 0.5) ** 0.5).log() + b,
     lambda a, b: 2.0 - a,
-    lambda a, b: 1.0 / (a.exp() + 1.0) if float(a) < 50.0 else -a,
+    lambda a, b: -1.0 / (a.tanh() + 2.0),
 )
 
 links = st.lists(st.tuples(st.sampled_from(LINKS), st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=30)
@@ -163,7 +164,7 @@ def test_a_million_operations_forward_backward_and_freed() -> None:
             assert x.grad == 500_001.0
             assert sys.getallocatedblocks() - before > 1_000_000
             del y
-        assert sys.getallocatedblocks() - before < 1_000
+        assert sys.getallocatedblocks() - before < 10_000  # Python keeps some empty tuples at hand
     finally:
         gc.enable()
 
@@ -327,32 +328,39 @@ def small_graph() -> tuple[list[Scalar], Scalar]:
     return leaves, (leaves[0] * leaves[1] + leaves[2]) * leaves[0]
 
 
+# After these instructions, and after no others, Python looks whether a signal has come in.
+LOOKOUTS = ("RESUME", "JUMP_BACKWARD", "CALL")
+
+
 def interrupted_at(count: int, run: Callable[[], None]) -> bool:
-    """Run it, raise KeyboardInterrupt before its `count`-th bytecode instruction, and say whether it came so far."""
+    """Run it, raise KeyboardInterrupt where Python looks out for signals the `count`-th time, say if it came so far."""
     seen = 0
+    before: dict[FrameType, int] = {}
 
     def tracer(frame: FrameType, event: str, argument: object) -> Any:
         nonlocal seen
         frame.f_trace_opcodes = True
         if event == "opcode":
-            seen += 1
-            if seen == count:
-                raise KeyboardInterrupt
+            last, before[frame] = before.get(frame), frame.f_lasti
+            if last is not None and dis.opname[frame.f_code.co_code[last]].startswith(LOOKOUTS):
+                seen += 1
+                if seen == count:
+                    raise KeyboardInterrupt
         return tracer
 
-    before = sys.gettrace()
+    outer = sys.gettrace()
     sys.settrace(tracer)
     try:
         run()
     except KeyboardInterrupt:
         return True
     finally:
-        sys.settrace(before)
+        sys.settrace(outer)
     return False
 
 
 @pytest.mark.parametrize("retain", [False, True])
-def test_an_interrupt_before_any_instruction_leaves_all_gradients_old_or_all_new(retain: bool) -> None:
+def test_an_interrupt_wherever_it_can_come_leaves_all_gradients_old_or_all_new(retain: bool) -> None:
     """Also afterwards: the graph works, or says that it was freed."""
     seen, count = set(), 0
     while True:
@@ -371,7 +379,7 @@ def test_an_interrupt_before_any_instruction_leaves_all_gradients_old_or_all_new
             assert tuple(leaf.grad for leaf in leaves) == grads
         else:
             assert [leaf.grad - old for leaf, old in zip(leaves, grads, strict=True)] == [7.0, 1.0, 1.0]
-    assert count > 200
+    assert count > 50
     assert len(seen) == 2  # some came before the gradients were stored, some after
 
 
@@ -381,14 +389,14 @@ def test_ctrl_c_at_random_moments_leaves_all_gradients_old_or_all_new() -> None:
         raise KeyboardInterrupt
 
     rng = random.Random(0)
-    leaves = [Scalar(1.0) for _ in range(3000)]
+    leaves = [Scalar(1.0) for _ in range(1000)]
     expected, early, late = 0.0, 0, 0
     handler = signal.signal(signal.SIGALRM, interrupt)
     try:
-        for _ in range(150):
+        for _ in range(100):
             out = sum((leaf * 2.0 for leaf in leaves), start=Scalar(0.0))
             try:
-                signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, 2e-2))
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, 6e-3))
                 out.backward()
                 signal.setitimer(signal.ITIMER_REAL, 0.0)
             except KeyboardInterrupt:

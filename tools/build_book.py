@@ -19,6 +19,7 @@ from tools import check_pages
 from tools.chapters import ROOT
 
 HTML = ROOT / "_build" / "html"
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 STAMP = ROOT / "_build" / "made-from"
 SOURCES = ("_config.yml", "_toc.yml", "CHANGELOG.md", "requirements.txt", "book", "minigrad", "web")
 NOT_SOURCES = {"node_modules", "vendor", "__pycache__", ".ipynb_checkpoints"}
@@ -44,7 +45,7 @@ def build() -> int:
     print("book: building _build/html", flush=True)
     for name in ("html", ".doctrees", ".jupyter_cache"):
         shutil.rmtree(ROOT / "_build" / name, ignore_errors=True)
-    command = [sys.executable, "-m", "jupyter_book", "build", ".", "-W", "-n", "--keep-going", "-q"]
+    command = [sys.executable, "-c", JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going", "-q"]
     done = subprocess.run(command, cwd=ROOT)
     if done.returncode or not (HTML / "index.html").exists():
         print("book: the build failed; the warnings above say where", file=sys.stderr)

@@ -19,7 +19,7 @@ NEEDED = (3, 11)
 NEWER = ["python3.14", "python3.13", "python3.12", "python3.11"]
 AWAY = re.compile(
     r"name resolution|getaddrinfo|NewConnectionError|Failed to establish a new connection|ConnectTimeout|ReadTimeout"
-    r"|Network is unreachable|Connection refused|Cannot connect to proxy|Connection broken",
+    r"|Network is unreachable|Connection refused|Cannot connect to proxy|Connection broken|\(from versions: none\)",
     re.IGNORECASE,
 )
 

@@ -43,7 +43,7 @@ class Rows(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """A table opens, a row or a cell begins."""
-        if tag == "table" and ("class", "parity") in attrs:
+        if tag == "table" and "parity" in (dict(attrs).get("class") or "").split():
             self.tables += 1
         elif tag == "tr" and self.tables:
             self.rows.append([])

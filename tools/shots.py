@@ -57,7 +57,8 @@ OVERFLOW = """() => {
   });
   const found = wide.filter((node) => !wide.some((other) => other !== node && node.contains(other)))
     .map((node) => `${name(node)} ends at ${Math.round(node.getBoundingClientRect().right)} px`);
-  if (document.documentElement.scrollWidth > edge) found.push(`the page is ${document.documentElement.scrollWidth} px wide`);
+  const whole = document.documentElement.scrollWidth;
+  if (whole > edge) found.push(`the page is ${whole} px wide`);
   return [...new Set(found)].slice(0, 10);
 }"""
 NO_ALT = """() => {
@@ -174,10 +175,14 @@ def visit(window: BrowserContext, address: str, page: str, width: int, theme: st
         if message.type in ("error", "warning"):
             found.console.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
+    def answered(answer: Any) -> None:
+        if answer.status >= 400:
+            found.console.append(f"{answer.status}: {answer.url}")
+
     tab.route("**/*", judge)
     tab.on("console", heard)
     tab.on("pageerror", lambda error: found.console.append(f"uncaught: {error}"))
-    tab.on("response", lambda answer: answer.status >= 400 and found.console.append(f"{answer.status}: {answer.url}"))
+    tab.on("response", answered)
     tab.goto(f"{address}/{page}.html", wait_until="load")
     tab.wait_for_load_state("networkidle")
     tab.wait_for_function(
@@ -194,13 +199,15 @@ def visit(window: BrowserContext, address: str, page: str, width: int, theme: st
 def photograph(tab: Page, stem: str, out: Path) -> list[Path]:
     """Write the whole page as pictures of at most SLICE pixels in height."""
     out.mkdir(parents=True, exist_ok=True)
-    width = tab.viewport_size["width"] if tab.viewport_size else 0
+    size = tab.viewport_size
+    assert size is not None
     height = int(tab.evaluate("() => document.documentElement.scrollHeight"))
+    tab.set_viewport_size({"width": size["width"], "height": height})
+    tab.wait_for_timeout(400)  # the theme moves its bars when the window changes
     made = []
     for number, top in enumerate(range(0, height, SLICE)):
         path = out / f"{stem}-{number:02d}.png"
-        clip = {"x": 0, "y": top, "width": width, "height": min(SLICE, height - top)}
-        tab.screenshot(path=path, full_page=True, clip=clip)  # type: ignore[arg-type]
+        tab.screenshot(path=path, clip={"x": 0, "y": top, "width": size["width"], "height": min(SLICE, height - top)})
         made.append(path)
     return made
 

@@ -618,14 +618,7 @@ def check_packages(book: Book) -> None:
 
 def style_sheet(book: Book) -> str:
     """The style sheet that shows at each exported cell which file it goes to."""
-    rules = [
-        "/* Made by `python -m tools.tangle`: where each exported cell goes. */\n",
-        'div.cell[class*="tag_export:"] { position: relative; }\n',
-        'div.cell[class*="tag_export:"]::before {',
-        "  display: block; text-align: right; font-size: 0.75rem; line-height: 1.6;",
-        "  color: var(--pst-color-text-muted);",
-        "}\n",
-    ]
+    rules = ["/* Made by `python -m tools.tangle`: where each exported cell goes; book.css says how it looks. */"]
     for name, module in sorted(book.modules.items()):
         escaped = "tag_export\\:" + name.replace(".", "\\.")
         rules.append(f'div.cell.{escaped}::before {{ content: "→ {module.path.as_posix()}"; }}')

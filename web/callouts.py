@@ -49,7 +49,7 @@ class Callouts(SphinxTransform):
 
     default_priority = 400
 
-    def apply(self, **kwargs: Any) -> None:  # noqa: ARG002
+    def apply(self, **kwargs: Any) -> None:
         """Look at every quotation once."""
         for quotation in list(self.document.findall(nodes.block_quote)):
             strong = lead(quotation)

@@ -88,7 +88,7 @@ def visit_displaymath(self: HTML5Translator, node_: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def style(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None) -> None:
+def style(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: nodes.document | None) -> None:
     """Give KaTeX's style sheet to the pages that hold a formula."""
     if 'class="katex' in context.get("body", ""):
         app.add_css_file("katex/katex.min.css")
@@ -96,6 +96,6 @@ def style(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any]
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the renderer under the name ``katex`` (choose it with ``html_math_renderer``)."""
-    app.add_html_math_renderer("katex", (visit_math, None), (visit_displaymath, None))  # type: ignore[arg-type]
+    app.add_html_math_renderer("katex", (visit_math, None), (visit_displaymath, None))
     app.connect("html-page-context", style)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,7 @@
 """Controls for the chapters: things to move, on the rendered page as well as in JupyterLab.
 
-The logic of each control is JavaScript that lies beside this file and travels in the notebook, so that it works where no
-kernel runs. Python only chooses where it starts:
+The logic of each control is JavaScript that lies beside this file and travels in the notebook, so that it works where
+no kernel runs. Python only chooses where it starts:
 
     from widgets import NeuronGraph
     NeuronGraph(x1=2.0)

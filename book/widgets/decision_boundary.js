@@ -105,6 +105,7 @@ function render({ model, el }) {
     data = points(model.get("data"));
     net = network(model.get("hidden"), model.get("seed"));
     steps = 0;
+    root.dataset.seed = model.get("seed");
     losses = [measure(net, data).loss];
     draw();
   }

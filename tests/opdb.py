@@ -1,0 +1,305 @@
+"""The samples of PyTorch's own operator database, run on minigrad and on PyTorch: value, gradient, second derivative.
+
+``python -m tests.opdb`` prints the table. `test_op_db.py` asserts on it. Where minigrad says the same thing in other
+words (``torch.mm(a, b)`` is ``a @ b``), `OPERATORS` says how.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+
+import minigrad
+import minigrad.nn.functional as F
+from minigrad import Tensor, autograd
+
+TOLERANCE = 1e-9
+DTYPES = {torch.float32: minigrad.float32, torch.float64: minigrad.float64, torch.int64: minigrad.int64}
+
+
+def method(name: str) -> Callable[..., Any]:
+    return lambda x, *args, **kwargs: getattr(x, name)(*args, **kwargs)
+
+
+def operator_in(module: Any, *names: str) -> dict[str, Callable[..., Any]]:
+    return {name: getattr(module, name.rpartition(".")[2]) for name in names}
+
+
+# What is run for each operator of the database: its name, with the name of the variant after a colon.
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b, alpha=1: a + (b if alpha == 1 else alpha * b),
+    "sub": lambda a, b, alpha=1: a - (b if alpha == 1 else alpha * b),
+    "rsub": lambda a, b, alpha=1: b - (a if alpha == 1 else alpha * a),
+    "mul": lambda a, b: a * b,
+    "div:no_rounding_mode": lambda a, b: a / b,
+    "true_divide": lambda a, b: a / b,
+    "pow": lambda a, b: a**b,
+    "neg": lambda a: -a,
+    "__radd__": method("__radd__"),
+    "__rsub__": method("__rsub__"),
+    "__rmul__": method("__rmul__"),
+    "__rdiv__": method("__rtruediv__"),
+    "__rpow__": method("__rpow__"),
+    "__rmatmul__": method("__rmatmul__"),
+    **operator_in(minigrad, "matmul", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "abs", "clamp"),
+    "clamp_min": lambda x, low: x.clamp(min=low),
+    "clamp_max": lambda x, high: x.clamp(max=high),
+    **dict.fromkeys(("mm", "mv", "bmm", "dot"), lambda a, b: a @ b),
+    **operator_in(minigrad, "maximum", "minimum", "logsumexp", "softmax", "log_softmax"),
+    "where": lambda x, condition, y: minigrad.where(condition, x, y),
+    "softmax:with_dtype": minigrad.softmax,
+    "log_softmax:with_dtype": minigrad.log_softmax,
+    **{name: method(name.partition(":")[0]) for name in ("sum", "mean", "var", "var:unbiased", "std", "std:unbiased")},
+    **{f"{name}:reduction_{how}": method(name) for name in ("max", "min") for how in ("no_dim", "with_dim")},
+    **{f"{name}:binary": method(name) for name in ("max", "min")},
+    **{name: method(name) for name in ("argmax", "argmin", "all", "any", "item")},
+    **{name: method(name) for name in ("reshape", "view", "flatten", "transpose", "permute", "unsqueeze", "expand")},
+    "T": lambda x: x.T,
+    "squeeze": method("squeeze"),
+    "squeeze:multiple": method("squeeze"),
+    **operator_in(minigrad, "cat", "stack", "gather", "multinomial"),
+    "__getitem__": method("__getitem__"),
+    "clone": method("clone"),
+    "zero_": lambda x: x.clone().zero_(),
+    "uniform": lambda x, *bounds: x.clone().uniform_(*bounds),
+    "normal:in_place": lambda x, *moments: x.clone().normal_(*moments),
+    **operator_in(minigrad, "zeros", "ones", "full", "zeros_like", "ones_like", "arange", "linspace"),
+    "linspace:tensor_overload": minigrad.linspace,
+    **operator_in(minigrad, "randn", "randint", "allclose"),
+    **{name: method(f"__{name}__") for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    **operator_in(F, "nn.functional.linear", "nn.functional.relu", "nn.functional.mse_loss"),
+    **operator_in(F, "nn.functional.cross_entropy", "nn.functional.binary_cross_entropy_with_logits"),
+}
+RANDOM = {"multinomial", "uniform", "normal:in_place", "randn", "randint"}  # only shapes and dtypes are compared
+
+# A sample that is not supported, and why: (operator, a test of its arguments, the reason). At most 5 % of an operator.
+UNSUPPORTED: list[tuple[str, Callable[[Any], bool], str]] = []
+
+
+@dataclass
+class Row:
+    """What became of one operator's samples."""
+
+    operator: str
+    passed: int = 0
+    twice: int = 0
+    unsupported: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
+
+    @property
+    def samples(self) -> int:
+        return self.passed + self.unsupported.total() + len(self.failed)
+
+
+@cache
+def database() -> dict[str, Any]:
+    """PyTorch's operators by the names of `OPERATORS`."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    named = {f"{op.name}:{op.variant_test_name}" if op.variant_test_name else op.name: op for op in op_db}
+    return {name: named[name] for name in OPERATORS}
+
+
+# ------------------------------------------------------------------------------------------- between the two libraries
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """The tensors inside `value`, of either library, in order."""
+    if isinstance(value, torch.Tensor | Tensor):
+        yield value
+    elif isinstance(value, dict):
+        yield from leaves(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from leaves(part)
+
+
+def translated(value: Any, seen: dict[int, Tensor]) -> Any:
+    """The same for minigrad: tensors over the same memory layout, dtypes, containers. `seen` maps ids to tensors."""
+    if isinstance(value, torch.Tensor):
+        if id(value) not in seen:
+            copy = minigrad.from_numpy(value.detach().clone(memory_format=torch.preserve_format).numpy())
+            seen[id(value)] = copy.requires_grad_(value.requires_grad)
+        return seen[id(value)]
+    if isinstance(value, dict):
+        return {key: translated(part, seen) for key, part in value.items()}
+    if isinstance(value, torch.Size):
+        return tuple(value)
+    if isinstance(value, list | tuple):
+        return type(value)(translated(part, seen) for part in value)
+    return DTYPES[value] if isinstance(value, torch.dtype) else value
+
+
+def gap(ours: Any, theirs: Any) -> float:
+    """The largest difference, relative where the numbers are above 1; infinite if shape or dtype differ."""
+    if not isinstance(theirs, torch.Tensor):
+        return 0.0 if type(ours) is type(theirs) and ours == theirs else math.inf
+    theirs = theirs.detach().numpy()
+    ours = ours.array if isinstance(ours, Tensor) else np.asarray(ours)
+    if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+        return math.inf
+    if not ours.size:
+        return 0.0
+    ours, theirs = ours.astype(float), theirs.astype(float)
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    with np.errstate(all="ignore"):
+        found = np.where(same, 0.0, np.abs(ours - theirs) / np.maximum(1.0, np.abs(theirs)))
+    return float(np.where(np.isnan(found), math.inf, found).max())
+
+
+def weights_for(outputs: list[Any], seed: int) -> list[Any]:
+    """A fixed random weight for every element."""
+    rng = np.random.default_rng(seed)
+    return [rng.uniform(0.5, 1.5, tuple(y.shape)) for y in outputs]
+
+
+def floats(values: Any) -> list[Any]:
+    """The tensors in `values` that gradients flow back from."""
+    return [y for y in leaves(values) if y.requires_grad]
+
+
+def derivative(outputs: list[Any], inputs: list[Any], seed: int, ours: bool) -> list[Any]:
+    """The gradient of a fixed random weighting of `outputs`, with a graph of its own; zeros where there is none."""
+    weights = weights_for(outputs, seed)
+    if ours:
+        wrapped = [minigrad.from_numpy(w) for w in weights]
+        found = autograd.grad(outputs, inputs, wrapped, create_graph=True, allow_unused=True)
+        return [minigrad.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
+    found = torch.autograd.grad(
+        outputs, inputs, [torch.from_numpy(w) for w in weights], create_graph=True, allow_unused=True
+    )
+    return [torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
+
+
+# --------------------------------------------------------------------------------------------------------- one sample
+
+
+def compare(name: str, sample: Any) -> tuple[str, bool]:
+    """What is wrong with minigrad's answer to `sample` ("" if nothing is), and whether second derivatives were tried."""
+    op = database()[name]
+    given = (sample.input, *sample.args)
+    seen: dict[int, Tensor] = {}
+    args, kwargs = translated(given, seen), translated(sample.kwargs, seen)
+    theirs = op.op(*given, **sample.kwargs)
+    ours = OPERATORS[name](*args, **kwargs)
+    if name in RANDOM:
+        return ("" if (ours.shape, str(ours.dtype)) == (theirs.shape, str(theirs.dtype)[6:]) else "shape or dtype"), False
+    values = [theirs] if not isinstance(theirs, tuple | list) else theirs
+    answers = [ours] if not isinstance(ours, tuple | list) else ours
+    if len(values) != len(answers):
+        return f"{len(answers)} results instead of {len(values)}", False
+    for y, expected in zip(answers, values, strict=True):
+        if (off := gap(y, expected)) > TOLERANCE:
+            return f"value off by {off:.1e}", False
+    inputs = [x for x in leaves([given, sample.kwargs]) if x.requires_grad]
+    if not op.supports_autograd or not floats(values):
+        return "", False
+    return derivatives(op, answers, values, [seen[id(x)] for x in inputs], inputs)
+
+
+def derivatives(op: Any, answers: Any, values: Any, ours: list[Any], theirs: list[Any]) -> tuple[str, bool]:
+    """Compare the first derivative and, where PyTorch has it, the second."""
+    if len(floats(answers)) != len(floats(values)):
+        return "gradients flow from other results than in PyTorch", False
+    fast = autograd.grad(
+        floats(answers), ours, [*map(minigrad.from_numpy, weights_for(floats(answers), 1))], True, allow_unused=True
+    )
+    first = derivative(floats(answers), ours, 1, True)
+    expected = derivative(floats(values), theirs, 1, False)
+    for i, (quick, g, wanted) in enumerate(zip(fast, first, expected, strict=True)):
+        if (off := gap(g, wanted)) > TOLERANCE:
+            return f"gradient of input {i} off by {off:.1e}", False
+        if quick is not None and gap(quick, wanted) > TOLERANCE:
+            return f"gradient of input {i} differs without create_graph", False
+    if not op.supports_gradgrad or not floats(expected):
+        return "", False
+    if not floats(first):
+        second = [minigrad.zeros_like(x) for x in ours]
+    else:
+        second = derivative(floats(first), ours, 2, True) if len(floats(first)) == len(floats(expected)) else None
+    if second is None:  # a gradient that does not depend on the inputs may or may not carry a graph: weight by place
+        pairs = [(g, w) for g, w in zip(first, expected, strict=True) if g.requires_grad and w.requires_grad]
+        second = derivative([g for g, _ in pairs], ours, 2, True)
+        expected = [w for _, w in pairs]
+    for i, (g, wanted) in enumerate(zip(second, derivative(floats(expected), theirs, 2, False), strict=True)):
+        if (off := gap(g, wanted)) > TOLERANCE:
+            return f"second derivative by input {i} off by {off:.1e}", True
+    return "", True
+
+
+# ---------------------------------------------------------------------------------------------------------- the table
+
+
+def described(value: Any) -> str:
+    """A sample's argument in a few characters."""
+    if isinstance(value, torch.Tensor):
+        return f"{tuple(value.shape)}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(described, value))}]"
+    return repr(value)
+
+
+def run(name: str) -> Row:
+    """All samples of one operator."""
+    row, op = Row(name), database()[name]
+    torch.manual_seed(0)
+    minigrad.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's own, about samples that it builds
+        samples = list(op.sample_inputs("cpu", torch.float64, requires_grad=op.supports_autograd))
+    for sample in samples:
+        reason = next((why for who, test, why in UNSUPPORTED if who == name and test(sample)), "")
+        if reason:
+            row.unsupported[reason] += 1
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", module="torch")
+                problem, twice = compare(name, sample)
+        except Exception as error:
+            problem, twice = f"{type(error).__name__}: {error}", False
+        if problem:
+            text = ", ".join(map(described, (sample.input, *sample.args)))
+            row.failed.append(f"{name}({text}, {({k: described(v) for k, v in sample.kwargs.items()})}): {problem}")
+        else:
+            row.passed += 1
+            row.twice += twice
+    return row
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as a Markdown table, with their sum."""
+    lines = ["| operator | samples | passed | of these twice | unsupported | failed |", "|---|--:|--:|--:|---|--:|"]
+    for row in rows:
+        reasons = "; ".join(f"{count}: {why}" for why, count in row.unsupported.items()) or "0"
+        lines.append(
+            f"| `{row.operator}` | {row.samples} | {row.passed} | {row.twice} | {reasons} | {len(row.failed)} |"
+        )
+    sums = [sum(f(row) for row in rows) for f in (lambda r: r.samples, lambda r: r.passed, lambda r: r.twice)]
+    lines.append(
+        f"| **{len(rows)} operators** | {sums[0]} | {sums[1]} | {sums[2]} | "
+        f"{sum(row.unsupported.total() for row in rows)} | {sum(len(row.failed) for row in rows)} |"
+    )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Print the table, then what failed."""
+    rows = [run(name) for name in OPERATORS]
+    print(table(rows))
+    for row in rows:
+        print(*row.failed, sep="\n", end="\n" if row.failed else "")
+    return 1 if any(row.failed for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
