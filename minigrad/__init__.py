@@ -21,14 +21,15 @@ HOME: dict[str, str] = {"Scalar": "scalar"}
 
 
 def __getattr__(name: str) -> Any:
-    """Find a public name in its home. Raises AttributeError for any other name."""
+    """Find a public name in its home, and keep it. Raises AttributeError for any other name."""
     if name not in HOME:
         raise AttributeError(
             f"minigrad has no {name!r}: it offers those of PyTorch's names that the book has built; dir(minigrad) "
             "lists them"
         )
     home = import_module(f"minigrad.{HOME[name]}")
-    return home if HOME[name] == name else getattr(home, name)
+    found = globals()[name] = home if HOME[name] == name else getattr(home, name)
+    return found
 
 
 def __dir__() -> list[str]:

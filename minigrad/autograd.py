@@ -14,24 +14,24 @@ from typing import Any, Protocol
 
 
 class Node(Protocol):
-    """What the traversal asks of a node: whom it came from, and how it passes a cotangent on to them."""
+    """What the traversal asks of a node: its parents, and to pass a cotangent on to them."""
 
     @property
     def parents(self) -> tuple[Any, ...]:
         """The nodes that this one was computed from, one for each edge."""
 
     def pull(self, cotangent: Any, cotangents: Any, create_graph: bool) -> None:
-        """Add this node's share of `cotangent` to the entry of each parent in `cotangents`."""
+        """Add this node's share to the entry of each parent in `cotangents`."""
 
     def release(self) -> None:
         """Forget what only `pull` needs."""
 
 
 def consumers_first(roots: Collection[Node]) -> Iterator[Node]:
-    """Yield every node that `roots` were computed from, each after all the nodes that used it.
+    """Yield each node that `roots` were computed from, after all the nodes that used it.
 
-    Counts the uses first, then walks. Both loops keep their own list, so depth costs no recursion. Every node is
-    yielded once, and every edge is followed twice.
+    Counts the uses first, then walks. Both loops keep their own list, so depth costs no
+    recursion. Every node is yielded once, and every edge is followed twice.
     """
     uses = dict.fromkeys(roots, 0)
     stack = list(uses)
@@ -58,12 +58,15 @@ def propagate(
     create_graph: bool = False,
     wanted: Collection[Any] = (),
 ) -> dict[Any, Any]:
-    """Pull `cotangents`, a map from output nodes to d(result)/d(output), back to the leaves: reverse accumulation.
+    """Reverse accumulation: pull cotangents back from outputs to leaves.
 
-    Returns the cotangents of the leaves and of the nodes in `wanted`, and uses `cotangents` up. Writes to no leaf, so
-    an exception on the way leaves every leaf as it was. Each node is released once it has been pulled, unless
-    `retain_graph` is true; `create_graph` is handed on to the nodes. Linnainmaa (1976); the cost is a small constant
-    times that of the forward pass, Baur and Strassen (1983).
+    `cotangents` maps each output node to d(result)/d(output), and is used up. Returns the
+    cotangents of the leaves and of the nodes in `wanted`. Writes to no leaf, so an exception
+    on the way leaves every leaf as it was. Releases each node once it has been pulled, unless
+    `retain_graph` is true, and hands `create_graph` on to the nodes.
+
+    Linnainmaa (1976); the cost is a small constant times that of the forward pass, Baur and
+    Strassen (1983).
     """
     keep = frozenset(wanted)
     found: dict[Any, Any] = {}
@@ -80,12 +83,28 @@ def propagate(
     return found
 
 
-accumulating = Lock()  # held while gradients are read, summed and stored, so that threads lose none
+accumulating = Lock()  # held while gradients are read, summed and stored: threads lose none
 
 
 def store(leaves: Iterable[Any], grads: Iterable[Any]) -> None:
-    """Set `leaf.grad = grad` for each pair, all in one sweep inside C: Ctrl-C comes before it or after it."""
+    """Set `leaf.grad = grad` for each pair, in one sweep inside C that Ctrl-C cannot part."""
     deque(map(setattr, leaves, repeat("grad"), grads), maxlen=0)
+
+
+def backward(
+    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False
+) -> None:
+    """Add d(sum of `tensors`)/d(leaf), each weighted with its entry of `grad_tensors`, to the `grad` of every leaf.
+
+    `retain_graph` is as `create_graph` unless given. Raises RuntimeError where an output needs no gradient, is not one
+    number and has no entry in `grad_tensors`, or where its graph was freed.
+    """
+    outputs = sequence(tensors)
+    cotangents = start(outputs, grad_tensors, create_graph)
+    leaves = propagate(cotangents, create_graph if retain_graph is None else retain_graph, create_graph)
+    settled = cotangents.settle(leaves)
+    with accumulating:
+        store(leaves, [outputs[0].total(leaf.grad, g) for leaf, g in zip(leaves, settled, strict=True)])
 
 
 def sequence(values: Any) -> tuple[Any, ...]:
@@ -104,22 +123,6 @@ def start(outputs: tuple[Any, ...], gradients: Any, create_graph: bool) -> Any:
     for output, gradient in zip(outputs, gradients, strict=True):
         cotangents.add(output.node, output.seed(gradient, create_graph))
     return cotangents
-
-
-def backward(
-    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False
-) -> None:
-    """Add d(sum of `tensors`)/d(leaf), each weighted with its entry of `grad_tensors`, to the `grad` of every leaf.
-
-    `retain_graph` is as `create_graph` unless given. Raises RuntimeError where an output needs no gradient, is not one
-    number and has no entry in `grad_tensors`, or where its graph was freed.
-    """
-    outputs = sequence(tensors)
-    cotangents = start(outputs, grad_tensors, create_graph)
-    leaves = propagate(cotangents, create_graph if retain_graph is None else retain_graph, create_graph)
-    settled = cotangents.settle(leaves)
-    with accumulating:
-        store(leaves, [outputs[0].total(leaf.grad, g) for leaf, g in zip(leaves, settled, strict=True)])
 
 
 def grad(
@@ -169,19 +172,6 @@ def gradcheck(fn: Callable[..., Any], inputs: Any, eps: float = 1e-6, atol: floa
     return True
 
 
-def compare(value: float, expected: float, where: str, atol: float, rtol: float) -> None:
-    """Raise an error unless `value` is near `expected`."""
-    if value != value or expected != expected:
-        raise ValueError(f"gradcheck: NaN in {where}: gradient {value}, difference {expected}; choose another point")
-    if math.fabs(value - expected) > atol + rtol * math.fabs(expected):
-        raise AssertionError(f"gradcheck: {where}: gradient {value:.9g}, central difference {expected:.9g}")
-
-
-def flat_outputs(fn: Callable[..., Any], inputs: tuple[Any, ...]) -> list[float]:
-    """All numbers that ``fn(*inputs)`` returns, in one list."""
-    return [v for y in sequence(fn(*inputs)) for v in y.array.reshape(-1).tolist()]
-
-
 def difference(fn: Callable[..., Any], inputs: tuple[Any, ...], x: Any, k: int, eps: float) -> list[float]:
     """(f(x + eps) - f(x - eps)) / (2 eps) for element `k` of `x`, one number for each output element."""
     before = x.array.flat[k]
@@ -193,6 +183,19 @@ def difference(fn: Callable[..., Any], inputs: tuple[Any, ...], x: Any, k: int, 
     finally:
         x.array.flat[k] = before
     return [(a - b) / (2 * eps) for a, b in zip(above, below, strict=True)]
+
+
+def compare(value: float, expected: float, where: str, atol: float, rtol: float) -> None:
+    """Raise an error unless `value` is near `expected`."""
+    if value != value or expected != expected:
+        raise ValueError(f"gradcheck: NaN in {where}: gradient {value}, difference {expected}; choose another point")
+    if math.fabs(value - expected) > atol + rtol * math.fabs(expected):
+        raise AssertionError(f"gradcheck: {where}: gradient {value:.9g}, central difference {expected:.9g}")
+
+
+def flat_outputs(fn: Callable[..., Any], inputs: tuple[Any, ...]) -> list[float]:
+    """All numbers that ``fn(*inputs)`` returns, in one list."""
+    return [v for y in sequence(fn(*inputs)) for v in y.array.reshape(-1).tolist()]
 
 
 def jacobian(fn: Callable[..., Any], inputs: tuple[Any, ...], x: Any) -> Iterator[list[float]]:

@@ -5,7 +5,6 @@ Made from chapter 3, Differentiate arrays.
 
 from __future__ import annotations
 
-import itertools
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -16,87 +15,8 @@ import numpy as np
 
 from minigrad.autograd import propagate
 
-P = ParamSpec("P")
-R = TypeVar("R")
 Array = np.ndarray[Any, Any]
 Rule = Callable[..., Any]
-
-
-class Recording(threading.local):
-    """Whether operations are recorded, for each thread on its own."""
-
-    enabled = True
-
-
-recording = Recording()
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are being recorded in this thread."""
-    return recording.enabled
-
-
-class no_grad:
-    """Record nothing: to evaluate, and to update parameters. A context manager, and a decorator: ``@no_grad()``."""
-
-    mode = False
-
-    def __init__(self) -> None:
-        self.before: list[bool] = []
-
-    def __enter__(self) -> None:
-        self.before.append(recording.enabled)
-        recording.enabled = self.mode
-
-    def __exit__(self, *exception: object) -> None:
-        recording.enabled = self.before.pop()
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        @wraps(function)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            with type(self)():
-                return function(*args, **kwargs)
-
-        return guarded
-
-
-class enable_grad(no_grad):
-    """Record again, inside a `no_grad` block."""
-
-    mode = True
-
-
-class Writes:
-    """Remembers which memory was written in place, and when, so that a stale array is noticed before a rule reads it.
-
-    `clock` counts writes. While it stands still nothing can be stale, which is all that a training step has to check.
-    """
-
-    def __init__(self) -> None:
-        self.clock = 0
-        self.ticks = itertools.count(1)
-        self.last: dict[int, tuple[int, object]] = {}
-
-    def note(self, array: Array) -> None:
-        """Record that `array`, and so every view of its memory, was written now."""
-        owner = memory(array)
-        key = id(owner)
-        self.clock = next(self.ticks)
-        self.last[key] = self.clock, weakref.ref(owner, lambda _: self.last.pop(key, None))
-
-    def since(self, array: Array, clock: int) -> bool:
-        """Whether the memory of `array` was written after `clock`."""
-        return self.last.get(id(memory(array)), (0,))[0] > clock
-
-
-def memory(array: Array) -> Array:
-    """The array that owns the memory that `array` is a view of."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
-writes = Writes()
 
 
 class Traced:
@@ -128,71 +48,6 @@ class Leaf:
 
     def release(self) -> None:
         """Do nothing: a leaf keeps nothing for `pull`."""
-
-
-class Operation:
-    """One recorded call of a primitive.
-
-    `nodes[i]` is the node of argument i or None; `parents` are those that are not None. `args` holds what the rules
-    need of the arguments, `out` what they need of the result. `shape` and `dtype` are the result's.
-    """
-
-    __slots__ = ("args", "clock", "dtype", "nodes", "options", "out", "parents", "primitive", "shape")
-
-    def __init__(
-        self,
-        primitive: Any,
-        nodes: Sequence[Any],
-        args: Sequence[Any] | None,
-        options: dict[str, Any],
-        array: Array,
-        out: Any,
-    ) -> None:
-        self.primitive, self.nodes, self.args, self.options, self.out = primitive, nodes, args, options, out
-        self.parents = tuple([node for node in nodes if node is not None])
-        self.shape, self.dtype = array.shape, array.dtype
-        self.clock = writes.clock
-
-    def __repr__(self) -> str:
-        return f"<{self.primitive.name.title().replace('_', '')}Backward>"
-
-    def pull(self, cotangent: Any, cotangents: Cotangents, create_graph: bool) -> None:
-        """Run the rules and add what each input is due to its entry in `cotangents`.
-
-        Rules run on arrays; under `create_graph` on tensors, and are recorded themselves. Raises RuntimeError if the
-        graph was freed, or if an array that a rule needs was overwritten.
-        """
-        if self.args is None:
-            raise RuntimeError(
-                f"backward through {self.primitive.name}: this graph was freed by an earlier backward(); "
-                "compute the output again, or pass retain_graph=True the first time"
-            )
-        if self.clock != writes.clock:
-            self.refuse_stale()
-        if create_graph:
-            with enable_grad():
-                self.primitive.pull_traced(self, cotangent, cotangents)
-        else:
-            self.primitive.pull(self, cotangent, cotangents, self.args, self.out)
-
-    def release(self) -> None:
-        """Forget the arrays; a second `pull` raises."""
-        self.args = self.out = None
-
-    def refuse_stale(self) -> None:
-        """Raise RuntimeError if an array that is kept here was written in place after it was recorded."""
-        for i, array in enumerate((*(self.args or ()), self.out)):
-            if isinstance(array, np.ndarray) and writes.since(array, self.clock):
-                which = "its result" if self.args is not None and i == len(self.args) else f"its argument {i}"
-                raise RuntimeError(
-                    f"backward through {self.primitive.name}: {which}, of shape {array.shape}, was changed in place "
-                    "after it was used; call backward() before the change, or compute a new tensor (y = y + 1)"
-                )
-
-    def traced_args(self, wrap: Callable[..., Any]) -> list[Any]:
-        """The arguments as tensors over their own nodes, so that what the rules do with them is recorded."""
-        pairs = zip(self.args or (), self.nodes, strict=True)
-        return [wrap(arg, node) if node is not None and arg is not node else arg for arg, node in pairs]
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -247,21 +102,21 @@ class Cotangents(dict[Any, Any]):
         if type(part) is Patch:
             part.add_to(self.buffer(node))
             return
-        if isinstance(part, np.generic):
-            part = np.asarray(part)
         if part.shape != node.shape:
             part, fresh = unbroadcast(part, node.shape), True
         if part.dtype != node.dtype:
             part, fresh = cast(part, dtype=node.dtype), True
         held = self.get(node)
-        if held is None:
-            self[node] = part
-        elif node in self.owned:
+        if node in self.owned:
             held += part
             return
-        else:
-            self[node], fresh = held + part, isinstance(held, np.ndarray)
-        if fresh and isinstance(part, np.ndarray):
+        if held is not None:
+            part, fresh = held + part, True
+        if isinstance(part, Traced):
+            self[node] = part
+            return
+        self[node] = np.asarray(part)  # 0-d results of NumPy are numbers, which could not be added to in place
+        if fresh:
             self.owned.add(node)
 
     def buffer(self, node: Any) -> Array:
@@ -272,8 +127,158 @@ class Cotangents(dict[Any, Any]):
         return self[node]
 
     def settle(self, found: dict[Any, Any]) -> list[Any]:
-        """The values of `found`, each an array that nobody else holds (or a tensor)."""
-        return [g.copy() if isinstance(g, np.ndarray) and n not in self.owned else g for n, g in found.items()]
+        """The values of `found`, each an array or a tensor whose memory nobody else holds."""
+        with enable_grad():
+            return [
+                g if n in self.owned else g.copy() if isinstance(g, np.ndarray) else cast(g, dtype=g.dtype)
+                for n, g in found.items()
+            ]
+
+
+class Writes:
+    """Remembers which memory was written in place, and when, so that a stale array is noticed before a rule reads it.
+
+    `clock` counts writes. While it stands still nothing can be stale, which is all that a training step has to check.
+    """
+
+    def __init__(self) -> None:
+        self.clock = 0
+        self.ticking = threading.Lock()
+        self.last: dict[int, tuple[int, object]] = {}
+
+    def note(self, array: Array) -> None:
+        """Record that `array`, and so every view of its memory, was written now."""
+        owner = memory(array)
+        key = id(owner)
+        with self.ticking:
+            self.clock += 1
+            self.last[key] = self.clock, weakref.ref(owner, lambda _: self.last.pop(key, None))
+
+    def since(self, array: Array, clock: int) -> bool:
+        """Whether the memory of `array` was written after `clock`."""
+        return self.last.get(id(memory(array)), (0,))[0] > clock
+
+
+writes = Writes()
+
+
+class Recording(threading.local):
+    """Whether operations are recorded, for each thread on its own."""
+
+    enabled = True
+
+
+recording = Recording()
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded in this thread."""
+    return recording.enabled
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class no_grad:
+    """Record nothing: to evaluate, and to update parameters. A context manager, and a decorator: ``@no_grad()``."""
+
+    mode = False
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """A new one, or, where PyTorch allows ``@no_grad`` without brackets, the decorated function."""
+        return object.__new__(cls) if function is None else cls()(function)
+
+    def __init__(self) -> None:
+        self.before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self.before.append(recording.enabled)
+        recording.enabled = self.mode
+
+    def __exit__(self, *exception: object) -> None:
+        recording.enabled = self.before.pop()
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            with type(self)():
+                return function(*args, **kwargs)
+
+        return guarded
+
+
+class enable_grad(no_grad):
+    """Record again, inside a `no_grad` block."""
+
+    mode = True
+
+
+class Operation:
+    """One recorded call of a primitive.
+
+    `nodes[i]` is the node of argument i or None; `parents` are those that are not None. `args` holds what the rules
+    need of the arguments, `out` what they need of the result. `shape` and `dtype` are the result's.
+    """
+
+    __slots__ = ("args", "clock", "dtype", "nodes", "options", "out", "parents", "primitive", "shape")
+
+    def __init__(
+        self,
+        primitive: Any,
+        nodes: Sequence[Any],
+        args: Sequence[Any] | None,
+        options: dict[str, Any],
+        array: Array,
+        out: Any,
+    ) -> None:
+        self.primitive, self.nodes, self.args, self.options, self.out = primitive, nodes, args, options, out
+        self.parents = tuple([node for node in nodes if node is not None])
+        self.shape, self.dtype = array.shape, array.dtype
+        self.clock = writes.clock
+
+    def __repr__(self) -> str:
+        return f"<{self.primitive.name.title().replace('_', '')}Backward>"
+
+    def pull(self, cotangent: Any, cotangents: Cotangents, create_graph: bool) -> None:
+        """Run the rules and add what each input is due to its entry in `cotangents`.
+
+        Rules run on arrays; under `create_graph` on tensors, and are recorded themselves. Raises RuntimeError if the
+        graph was freed, or if an array that a rule needs was overwritten.
+        """
+        if self.args is None:
+            raise RuntimeError(
+                f"backward through {self.primitive.name}: this graph was freed by an earlier backward(); "
+                "compute the output again, or pass retain_graph=True the first time"
+            )
+        if self.clock != writes.clock:
+            self.refuse_stale()
+        if create_graph:
+            with enable_grad():
+                self.primitive.pull_traced(self, cotangent, cotangents)
+        else:
+            self.primitive.pull(self, cotangent, cotangents, self.args, self.out)
+
+    def release(self) -> None:
+        """Forget the arrays; a second `pull` raises."""
+        self.args = self.out = None
+
+    def refuse_stale(self) -> None:
+        """Raise RuntimeError if an array that is kept here was written in place after it was recorded."""
+        kept = [(f"its argument {i}", array) for i, array in enumerate(self.args or ())]
+        kept += [("its result", self.out), *self.options.items()]
+        kept += [(f"its {name}", part) for name, parts in kept if isinstance(parts, tuple) for part in parts]
+        for which, array in kept:
+            if isinstance(array, np.ndarray) and writes.since(array, self.clock):
+                raise RuntimeError(
+                    f"backward through {self.primitive.name}: {which}, of shape {array.shape}, was changed in place "
+                    "after it was used; call backward() before the change, or compute a new tensor (y = y + 1)"
+                )
+
+    def traced_args(self, wrap: Callable[..., Any]) -> list[Any]:
+        """The arguments as tensors over their own nodes, so that what the rules do with them is recorded."""
+        pairs = zip(self.args or (), self.nodes, strict=True)
+        return [wrap(arg, node) if node is not None and arg is not node else arg for arg, node in pairs]
 
 
 class Primitive:
@@ -294,10 +299,13 @@ class Primitive:
     def __call__(self, *args: Any, **options: Any) -> Any:
         like, arrays, nodes = unwrap(args)
         if like is None:
-            return self.forward(*args, **options)
+            return self.forward(*only_arrays(self.name, args), **options)
         if self.promotes:
             arrays = promote(self.name, arrays, self.promotes)
-        out = self.forward(*arrays, **options)
+        try:
+            out = self.forward(*arrays, **options)
+        except ValueError as error:
+            raise ValueError(refusal(self.name, arrays, error)) from None
         if type(out) is not np.ndarray:
             out = np.asarray(out)
         if not (any(nodes) and self.rules and recording.enabled):
@@ -324,78 +332,7 @@ def is_fresh(part: Any, g: Any, out: Any, args: Sequence[Any]) -> bool:
     """Whether a rule made `part` itself: it is no view, and none of the arrays that the rule was given."""
     if type(part) is not np.ndarray or part.base is not None:
         return False
-    return part is not g and part is not out and all([part is not arg for arg in args])
-
-
-class Fused(Primitive):
-    """A composition of operations done in one: its forward returns ``(out, saved)``.
-
-    ``rule(g, out, saved, *args, **options)`` returns a tuple with the cotangent of each argument, or a function that
-    computes it, so that nothing is computed for data. It must not overwrite `saved`. `composition` is the same
-    mathematics in plain operations: under `create_graph` it is replayed and differentiated instead; where it is None,
-    the rule itself can run on tensors.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        forward: Callable[..., Any],
-        rule: Callable[..., Any],
-        composition: Callable[..., Any] | None = None,
-        promotes: str = "",
-    ) -> None:
-        super().__init__(name, forward, promotes=promotes)
-        self.rule, self.composition = rule, composition
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        like, arrays, nodes = unwrap(args)
-        if like is None:
-            return self.forward(*args, **options)[0]
-        if self.promotes:
-            arrays = promote(self.name, arrays, self.promotes)
-        out, saved = self.forward(*arrays, **options)
-        out = np.asarray(out)
-        if not (recording.enabled and any(nodes)):
-            return like.wrap(out, None)
-        return like.wrap(out, Operation(self, nodes, arrays, options, out, (out, saved)))
-
-    def pull(self, node: Operation, g: Any, cotangents: Cotangents, args: Sequence[Any], out: Any) -> None:
-        """Run the rule once, and compute what it leaves to be computed for those who want it."""
-        parts = self.rule(g, *out, *args, **node.options)
-        for parent, part in zip(node.nodes, parts, strict=True):
-            if parent is not None:
-                part = part() if callable(part) else part
-                cotangents.add(parent, part, is_fresh(part, g, out, args))
-
-    def pull_traced(self, node: Operation, g: Any, cotangents: Cotangents) -> None:
-        """Replay the composition on stand-ins for the inputs, and differentiate that."""
-        if self.composition is None:
-            self.pull(node, g, cotangents, node.traced_args(g.wrap), node.out)
-            return
-        aliases = [None if n is None else Alias(n) for n in node.nodes]
-        inputs = [arg if a is None else g.wrap(arg, a) for arg, a in zip(node.args or (), aliases, strict=True)]
-        start = Cotangents()
-        start[self.composition(*inputs, **node.options).node] = g
-        for alias, part in propagate(start, retain_graph=True, create_graph=True).items():
-            alias.parents = (alias.original,)
-            cotangents.add(alias.original, part)
-
-
-class Alias:
-    """Stands for a node while a composition is replayed: a leaf at first, then a step on the way to the node."""
-
-    __slots__ = ("dtype", "original", "parents", "shape")
-
-    def __init__(self, original: Any) -> None:
-        self.original, self.shape, self.dtype = original, original.shape, original.dtype
-        self.parents: tuple[Any, ...] = ()
-
-    def pull(self, cotangent: Any, cotangents: Any, create_graph: bool) -> None:
-        """Hand the cotangent on as it is."""
-        cotangents.add(self.original, cotangent)
-
-    def release(self) -> None:
-        """Do nothing: an alias keeps nothing for `pull`."""
+    return part is not g and part is not out and id(part) not in map(id, args)
 
 
 def unwrap(args: Sequence[Any]) -> tuple[Traced | None, list[Any], list[Any]]:
@@ -411,6 +348,30 @@ def unwrap(args: Sequence[Any]) -> tuple[Traced | None, list[Any], list[Any]]:
             arrays.append(arg)
             nodes.append(None)
     return like, arrays, nodes
+
+
+NO_ARRAYS = frozenset({bool, int, float, complex, str, list, tuple, type(None)})
+
+
+def only_arrays(name: str, args: Sequence[Any]) -> Sequence[Any]:
+    """`args` as they are. Raises TypeError where there is no array among them."""
+    if NO_ARRAYS.issuperset(map(type, args)):
+        raise TypeError(
+            f"{name}: found {args[0]!r:.40} ({type(args[0]).__name__}), expected a tensor; "
+            "wrap numbers and lists in minigrad.tensor(...)"
+        )
+    return args
+
+
+def refusal(name: str, arrays: Sequence[Any], error: ValueError) -> str:
+    """What to tell whoever called the operation `name` with `arrays`, which NumPy refuses with `error`."""
+    if "could not be broadcast together" not in str(error):
+        return f"{name}: {error}"
+    shapes = " and ".join([str(x.shape) for x in arrays if isinstance(x, np.ndarray)])
+    return (
+        f"{name}: shapes {shapes} do not broadcast: counted from the last axis, sizes must be equal or one of them 1; "
+        "reshape, unsqueeze or transpose one tensor"
+    )
 
 
 class Default:
@@ -470,6 +431,87 @@ def python_dtype(value: object) -> np.dtype[Any]:
 cast: Primitive = Primitive(
     "to", lambda x, dtype: x.astype(dtype), lambda g, out, x, dtype: cast(g, dtype=x.dtype), keep="neither"
 )
+
+
+def memory(array: Array) -> Array:
+    """The array that owns the memory that `array` is a view of."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+class Fused(Primitive):
+    """A composition of operations done in one: its forward returns ``(out, saved)``.
+
+    ``rule(g, out, saved, *args, **options)`` returns a tuple with the cotangent of each argument, or a function that
+    computes it, so that nothing is computed for data. It must not overwrite `saved`. `composition` is the same
+    mathematics in plain operations: under `create_graph` it is replayed and differentiated instead; where it is None,
+    the rule itself can run on tensors.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any],
+        rule: Callable[..., Any],
+        composition: Callable[..., Any] | None = None,
+        promotes: str = "",
+    ) -> None:
+        super().__init__(name, forward, promotes=promotes)
+        self.rule, self.composition = rule, composition
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        like, arrays, nodes = unwrap(args)
+        if like is None:
+            return self.forward(*only_arrays(self.name, args), **options)[0]
+        if self.promotes:
+            arrays = promote(self.name, arrays, self.promotes)
+        try:
+            out, saved = self.forward(*arrays, **options)
+        except ValueError as error:
+            raise ValueError(refusal(self.name, arrays, error)) from None
+        out = np.asarray(out)
+        if not (recording.enabled and any(nodes)):
+            return like.wrap(out, None)
+        return like.wrap(out, Operation(self, nodes, arrays, options, out, (out, saved)))
+
+    def pull(self, node: Operation, g: Any, cotangents: Cotangents, args: Sequence[Any], out: Any) -> None:
+        """Run the rule once, and compute what it leaves to be computed for those who want it."""
+        parts = self.rule(g, *out, *args, **node.options)
+        for parent, part in zip(node.nodes, parts, strict=True):
+            if parent is not None:
+                part = part() if callable(part) else part
+                cotangents.add(parent, part, is_fresh(part, g, out, args))
+
+    def pull_traced(self, node: Operation, g: Any, cotangents: Cotangents) -> None:
+        """Replay the composition on stand-ins for the inputs, and differentiate that."""
+        if self.composition is None:
+            self.pull(node, g, cotangents, node.traced_args(g.wrap), node.out)
+            return
+        aliases = [None if n is None else Alias(n) for n in node.nodes]
+        inputs = [arg if a is None else g.wrap(arg, a) for arg, a in zip(node.args or (), aliases, strict=True)]
+        start = Cotangents()
+        start[self.composition(*inputs, **node.options).node] = g
+        for alias, part in propagate(start, retain_graph=True, create_graph=True).items():
+            alias.parents = (alias.original,)
+            cotangents.add(alias.original, part)
+
+
+class Alias:
+    """Stands for a node while a composition is replayed: a leaf at first, then a step on the way to the node."""
+
+    __slots__ = ("dtype", "original", "parents", "shape")
+
+    def __init__(self, original: Any) -> None:
+        self.original, self.shape, self.dtype = original, original.shape, original.dtype
+        self.parents: tuple[Any, ...] = ()
+
+    def pull(self, cotangent: Any, cotangents: Any, create_graph: bool) -> None:
+        """Hand the cotangent on as it is."""
+        cotangents.add(self.original, cotangent)
+
+    def release(self) -> None:
+        """Do nothing: an alias keeps nothing for `pull`."""
 
 
 def comparison(name: str, test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

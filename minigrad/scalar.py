@@ -198,7 +198,7 @@ class Scalar:
         return self.data >= float(other) if isinstance(other, COMPARABLE) else NotImplemented
 
     def pull(self, cotangent: float, cotangents: dict[Scalar, float], create_graph: bool = False) -> None:
-        """Add cotangent x slope to the entry of each parent, and keep `cotangent` as this node's gradient."""
+        """Add cotangent x slope to the entry of each parent; `cotangent` is this node's `grad`."""
         for parent, slope in zip(self.parents, self.slopes, strict=True):
             cotangents[parent] = cotangents.get(parent, 0.0) + cotangent * slope
         self.grad = cotangent
@@ -208,9 +208,9 @@ class Scalar:
         self.slopes = FREED
 
     def backward(self, gradient: float = 1.0, retain_graph: bool = False) -> None:
-        """Add `gradient` x d(self)/d(leaf) to the `grad` of every leaf, and set it on every node in between.
+        """Add `gradient` x d(self)/d(leaf) to the `grad` of every leaf; set it in between.
 
-        Raises RuntimeError if an earlier `backward` without `retain_graph=True` has freed the graph.
+        Raises RuntimeError if an earlier `backward` freed the graph; `retain_graph` keeps it.
         """
         leaves = propagate({self: number(gradient)}, retain_graph)
         with accumulating:
@@ -274,7 +274,7 @@ COMPARABLE = (Scalar, *NUMBER)
 
 
 class Freed(tuple[float, ...]):
-    """The slopes of a Scalar whose graph has been used up: reading them raises RuntimeError."""
+    """The slopes of a Scalar whose graph is used up: reading them raises RuntimeError."""
 
     def __iter__(self) -> NoReturn:
         raise RuntimeError(

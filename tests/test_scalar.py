@@ -1,4 +1,4 @@
-"""`Scalar` going forward: values, slopes, operands, errors, comparisons. Going backward is tested in test_autograd.py."""
+"""`Scalar` going forward: values, slopes, operands, errors, comparisons. Going backward: test_autograd.py."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def check(f, *at: float) -> Scalar:
     return ours
 
 
-# ------------------------------------------------------------------------------------------------------- a Scalar itself
+# ------------------------------------------------------------------------------------------------------ a Scalar itself
 
 
 def test_a_leaf_has_a_value_and_no_past():
@@ -115,7 +115,7 @@ def test_every_public_method_says_what_it_computes():
     assert all(m.__doc__ for m in methods)
 
 
-# ------------------------------------------------------------------------------------------------------------ operations
+# ----------------------------------------------------------------------------------------------------------- operations
 
 
 @given(real, away_from_zero)
@@ -225,7 +225,7 @@ def test_values_are_those_of_the_math_module(name, a):
     assert math.isclose(getattr(Scalar(a), name)().data, PLAIN[name](a), rel_tol=1e-14)
 
 
-# --------------------------------------------------------------------------------------------------- corners and far out
+# -------------------------------------------------------------------------------------------------- corners and far out
 
 
 @pytest.mark.parametrize("a", [-1e308, -1000.0, -745.0, -37.0, 37.0, 745.0, 1000.0, 1e308, math.inf, -math.inf])
@@ -275,7 +275,7 @@ def test_dividing_by_almost_nothing(b):
     check(lambda x: 1.0 / x, b)
 
 
-# ----------------------------------------------------------------------------------------------------------------- errors
+# --------------------------------------------------------------------------------------------------------------- errors
 
 MISTAKES = [
     (lambda: Scalar(1.0) / Scalar(0.0), ZeroDivisionError, "/: found 1 / 0, expected a divisor other than 0; "),
@@ -314,7 +314,7 @@ def test_errors_say_what_was_found_what_was_expected_and_what_to_do(mistake, kin
 @pytest.mark.parametrize("f", BINARY.values(), ids=BINARY)
 def test_strangers_are_left_to_python(f, stranger):
     for left, right in ((Scalar(1.0), stranger), (stranger, Scalar(1.0))):
-        with pytest.raises(TypeError, match="unsupported operand type"):
+        with pytest.raises(TypeError):
             f(left, right)
 
 
@@ -333,7 +333,7 @@ def test_a_class_that_knows_scalars_is_asked_in_turn():
     assert Scalar(2.0) * Vector() == ("scaled by", 2.0)
 
 
-# ----------------------------------------------------------------------------------------------------- NumPy's numbers
+# ------------------------------------------------------------------------------------------------------ NumPy's numbers
 
 
 @pytest.mark.parametrize("number", [np.float64(2.5), np.float32(2.5), np.int64(2)], ids=lambda n: type(n).__name__)
@@ -350,7 +350,7 @@ def test_a_float32_does_not_take_digits_away():
     assert (Scalar(1 / 3) + np.float32(0.0)).data == 1 / 3
 
 
-# ------------------------------------------------------------------------------------------- comparisons and conversions
+# ------------------------------------------------------------------------------------------ comparisons and conversions
 
 ORDER = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne]
 
@@ -433,18 +433,14 @@ def test_running_the_program_again_leaves_the_first_graph_as_it_was():
     assert (out.data, out.slopes, out.parents[0].slopes) == before
 
 
-def test_a_million_operations_are_freed_without_recursion():
-    class Watched(Scalar):
-        """A leaf that can be watched: Scalars themselves keep no room for weak references."""
-
-    leaf = x = Watched(1.0)
-    watch = sys.getrefcount(leaf)
-    for _ in range(500_000):
-        x = x * 1.000001 + leaf
-    assert sys.getrefcount(leaf) > watch
+def test_a_million_operations_are_freed_without_recursion_or_collector():
+    x = leaf = Scalar(1.0)
     gc.disable()
     try:
+        for _ in range(500_000):
+            x = x * 1.000001 + leaf
+        assert sys.getrefcount(leaf) > 500_000
         del x
-        assert sys.getrefcount(leaf) == watch - 1, "freed at once, by counting references: there are no cycles"
+        assert sys.getrefcount(leaf) < 10, "the nodes were not freed at once: do they refer to each other in a circle?"
     finally:
         gc.enable()

@@ -74,8 +74,10 @@ def ensure() -> Path:
     if stamp.is_file() and stamp.read_text() == wanted:
         return VENDOR
     print(f"web: bringing {', '.join(sorted({name.split('/')[0] for name in WANTED}))} from npm", flush=True)
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    patient = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
     done = subprocess.run(
-        [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+        [*npm(), "ci", *quiet, *patient],
         cwd=WEB,
         capture_output=True,
         text=True,

@@ -111,7 +111,7 @@ function render({ model, el }) {
     );
     const alt = `The graph of ${graph.text} at step ${at}. ` + nodes.map((node) => node.lines.join(", ")).join("; ");
     const width = drawing.clientWidth;
-    if (width) drawing.replaceChildren(drawGraph(width, { nodes, edges, alt, box: [96, 84], gap: [96, 10] }));
+    if (width) drawing.replaceChildren(drawGraph(width, { nodes, edges, alt, box: [96, 84], gap: [96, 10, 58] }));
     say.textContent = step.say;
     count.textContent = `step ${at} of ${steps.length - 1}`;
     back.disabled = again.disabled = at === 0;

@@ -102,10 +102,10 @@ function keep(model, key, value) {
 /**
  * Draws a graph of boxes: from left to right where there is room, from top to bottom where there is not.
  * nodes: [{id, layer, slot, lines: [text, ...], kind}], edges: [{from, to, label, kind, back}]; layers and slots are
- * positions on a grid (slots may be fractions); `back` turns the arrow round. Returns the svg element, whose text
- * alternative is `alt`.
+ * positions on a grid (slots may be fractions); `back` turns the arrow round. gap: the pixels between boxes: along and
+ * across where the graph lies, along where it stands. Returns the svg element, whose text alternative is `alt`.
  */
-function drawGraph(width, { nodes, edges, alt, box: [boxWidth, boxHeight], gap = [86, 17] }) {
+function drawGraph(width, { nodes, edges, alt, box: [boxWidth, boxHeight], gap }) {
   const layers = Math.max(...nodes.map((n) => n.layer)) + 1;
   const slots = Math.max(...nodes.map((n) => n.slot)) + 1;
   const wide = width >= layers * (boxWidth + 34);
@@ -113,7 +113,7 @@ function drawGraph(width, { nodes, edges, alt, box: [boxWidth, boxHeight], gap =
   const drawn = Math.min(width, columns * (boxWidth + (wide ? gap[0] : 24)));
   const w = Math.min(boxWidth, drawn / columns - 4);
   const stepX = columns > 1 ? (drawn - w - 4) / (columns - 1) : 0;
-  const stepY = boxHeight + (wide ? gap[1] : 40);
+  const stepY = boxHeight + (wide ? gap[1] : gap[2]);
   const height = (rows - 1) * stepY + boxHeight + 4;
   const along = wide ? "x" : "y"; // the direction of reading
   const across = wide ? "y" : "x";
@@ -152,7 +152,13 @@ function drawGraph(width, { nodes, edges, alt, box: [boxWidth, boxHeight], gap =
     svg.append(s("path", { d, class: `mg-edge${kind}` }), s("path", { d: `M${tip.x} ${tip.y}${arrow}`, class: `mg-tip${kind}` }));
     if (edge.label) {
       const size = 8 * edge.label.length + 8;
-      const [x, y] = ["x", "y"].map((axis) => (start[axis] + 3 * c1[axis] + 3 * c2[axis] + end[axis]) / 8);
+      const twins = edges.filter((each) => each.from === edge.from && each.to === edge.to);
+      const rank = twins.length > 1 ? twins.indexOf(edge) / (twins.length - 1) : 0.5;
+      const t = 0.3 + 0.4 * (b[across] < a[across] ? 1 - rank : rank); // keeps the labels of twins apart
+      const [x, y] = ["x", "y"].map(
+        (axis) =>
+          (1 - t) ** 3 * start[axis] + 3 * (1 - t) ** 2 * t * c1[axis] + 3 * (1 - t) * t ** 2 * c2[axis] + t ** 3 * end[axis],
+      );
       labels.push(
         s(
           "g",

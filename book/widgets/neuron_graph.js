@@ -55,7 +55,7 @@ function render({ model, el }) {
         `The graph of the neuron. ` +
         nodes.map((node) => `${node.name} is ${show(before[node.id])}`).join(", ") +
         `. The nudge reaches ${nodes.filter((node) => moved(node.id)).map((node) => node.name).join(", ") || "nothing"}.`;
-      drawing.replaceChildren(drawGraph(width, { nodes, edges, alt, box: [74, 60], gap: [60, 6] }));
+      drawing.replaceChildren(drawGraph(width, { nodes, edges, alt, box: [74, 60], gap: [60, 6, 38] }));
     }
     const delta = after.out - before.out;
     say.replaceChildren(
