@@ -10,7 +10,7 @@ VENV := .venv/bin/python
 PYTEST := $(VENV) -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab notebooks tangle format lint check clean python env-book env-test env-lab env-dev pages
+.PHONY: help book test lab notebooks tangle format lint check clean python env-book env-test env-lab env-dev
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -21,7 +21,8 @@ help: ## show this list
 book: env-book ## build the book and serve it on this machine (SERVE=0: only build it)
 	@$(VENV) -m tools.build_book $(if $(filter 0,$(SERVE)),,--serve --port "$(PORT)")
 
-test: env-test pages ## run every test, then every notebook, comparing its outputs
+test: env-test ## run every test, then every notebook, comparing its outputs
+	@$(VENV) -m tools.build_book
 	@status=0; \
 	echo "test: tests/"; $(PYTEST) tests || status=1; \
 	echo "test: every notebook of book/, its outputs compared"; \
@@ -54,9 +55,6 @@ check: test lint ## everything that CI does
 
 clean: ## remove what was built (the environment stays: rm -r .venv)
 	rm -rf _build web/vendor web/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
-
-pages: env-book
-	@$(VENV) -m tools.build_book
 
 python:
 	@command -v "$(PYTHON)" >/dev/null || { \

@@ -58,15 +58,13 @@ def propagate(
     create_graph: bool = False,
     wanted: Collection[Any] = (),
 ) -> dict[Any, Any]:
-    """Reverse accumulation: pull cotangents back from outputs to leaves.
+    """Reverse accumulation (Linnainmaa 1976): pull cotangents back from outputs to leaves.
 
     `cotangents` maps each output node to d(result)/d(output), and is used up. Returns the
     cotangents of the leaves and of the nodes in `wanted`. Writes to no leaf, so an exception
-    on the way leaves every leaf as it was. Releases each node once it has been pulled, unless
-    `retain_graph` is true, and hands `create_graph` on to the nodes.
-
-    Linnainmaa (1976); the cost is a small constant times that of the forward pass, Baur and
-    Strassen (1983).
+    on the way leaves every leaf as it was. Releases each node after its `pull` unless
+    `retain_graph` is true, and hands `create_graph` on to the nodes. The cost is a small
+    multiple of that of the forward pass (Baur and Strassen 1983).
     """
     keep = frozenset(wanted)
     found: dict[Any, Any] = {}
@@ -74,12 +72,14 @@ def propagate(
         cotangent = cotangents.pop(node, None)
         if cotangent is None:  # no derivative arrived here
             continue
-        if not node.parents or node in keep:
+        if not node.parents:
             found[node] = cotangent
-        if node.parents:
-            node.pull(cotangent, cotangents, create_graph)
-            if not retain_graph:
-                node.release()
+            continue
+        if node in keep:
+            found[node] = cotangent
+        node.pull(cotangent, cotangents, create_graph)
+        if not retain_graph:
+            node.release()
     return found
 
 
@@ -87,7 +87,7 @@ accumulating = Lock()  # held while gradients are read, summed and stored: threa
 
 
 def store(leaves: Iterable[Any], grads: Iterable[Any]) -> None:
-    """Set `leaf.grad = grad` for each pair, in one sweep inside C that Ctrl-C cannot part."""
+    """Set `leaf.grad = grad` for each pair, in one sweep in C that Ctrl-C cannot part."""
     deque(map(setattr, leaves, repeat("grad"), grads), maxlen=0)
 
 
@@ -215,12 +215,11 @@ def gradgradcheck(
     """`gradcheck` of the gradients of `fn`: whether its second derivatives are right. Raises as `gradcheck` does."""
     inputs = sequence(inputs)
     checked = [x for x in inputs if x.requires_grad]
+    weights = [y.detach().sigmoid() + 0.5 for y in sequence(fn(*inputs)) if y.requires_grad]
 
     def first(*xs: Any) -> tuple[Any, ...]:
         outputs = [y for y in sequence(fn(*xs)) if y.requires_grad]
-        found = grad(
-            outputs, checked, [y.detach().sigmoid() + 0.5 for y in outputs], create_graph=True, allow_unused=True
-        )
+        found = grad(outputs, checked, weights, create_graph=True, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
     return gradcheck(first, inputs, eps, atol, rtol)

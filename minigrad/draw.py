@@ -49,10 +49,10 @@ def ranks(steps: dict[Scalar, int], roads: dict[Edge, list[Stop]]) -> dict[Stop,
     row: dict[Stop, float] = {node: 0.0 for node, step in steps.items() if step == 0}
     for step in range(1, max(steps.values()) + 1):
         wishes: dict[Stop, list[float]] = {}
-        for (node, i), stops in roads.items():
+        for (node, _), stops in roads.items():
             at = step - steps[node]
             if 0 < at < len(stops):
-                wishes.setdefault(stops[at], []).append(row[stops[at - 1]] + (i / 10 if at == 1 else 0.0))
+                wishes.setdefault(stops[at], []).append(row[stops[at - 1]])
         ranked = sorted(wishes, key=lambda stop: fmean(wishes[stop]))
         row |= {stop: i - (len(ranked) - 1) / 2 for i, stop in enumerate(ranked)}
     return row

@@ -20,6 +20,8 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError(f"{type(self).__name__}: found a tensor, expected a list of them: write [p]")
         groups = list(params)
         if not groups:
             raise ValueError(
@@ -33,6 +35,25 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop every parameter's gradient: otherwise the next `backward` adds to it."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                clear_grad(p, set_to_none)
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        for group in self.param_groups:
+            options = {name: value for name, value in group.items() if name != "params"}
+            for p in group["params"]:
+                if p.grad is not None:
+                    self.update(p.array, p.grad.array, self.state.setdefault(p, {}), **options)
+                    writes.note(p.array)
+
+    def update(self, p: Array, g: Array, state: dict[str, Any], **options: Any) -> None:
+        """Move the array `p`, given its gradient `g`, in place."""
+        raise NotImplementedError(f"{type(self).__name__} has no update")
+
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Take on more parameters, with options of their own."""
         params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
@@ -44,30 +65,10 @@ class Optimizer:
             raise ValueError(
                 f"{type(self).__name__}: unknown options {sorted(unknown)}; it has {sorted(self.defaults)}"
             )
+        held = [p for g in [*self.param_groups, {"params": params}] for p in g["params"]]
+        if len(set(held)) < len(held):
+            raise ValueError(f"{type(self).__name__}: a parameter appears twice; it would be moved twice")
         self.param_groups.append({**self.defaults, **group, "params": params})
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop every parameter's gradient: otherwise the next `backward` adds to it."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                clear_grad(p, set_to_none)
-
-    def step(self) -> None:
-        """Move every parameter that has a gradient."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    self.update(
-                        p.array,
-                        p.grad.array,
-                        self.state.setdefault(p, {}),
-                        **{k: v for k, v in group.items() if k != "params"},
-                    )
-                    writes.note(p.array)
-
-    def update(self, p: Array, g: Array, state: dict[str, Any], **options: Any) -> None:
-        """Move the array `p`, given its gradient `g`, in place."""
-        raise NotImplementedError(f"{type(self).__name__} has no update")
 
 
 class SGD(Optimizer):

@@ -17,6 +17,8 @@ from minigrad.autograd import propagate
 
 Array = np.ndarray[Any, Any]
 Rule = Callable[..., Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Traced:
@@ -128,11 +130,15 @@ class Cotangents(dict[Any, Any]):
 
     def settle(self, found: dict[Any, Any]) -> list[Any]:
         """The values of `found`, each an array or a tensor whose memory nobody else holds."""
-        with enable_grad():
-            return [
-                g if n in self.owned else g.copy() if isinstance(g, np.ndarray) else cast(g, dtype=g.dtype)
-                for n, g in found.items()
-            ]
+        return [g if node in self.owned else duplicate(g) for node, g in found.items()]
+
+
+def duplicate(g: Any) -> Any:
+    """A copy of the cotangent `g`; if it is a tensor, one with the same history."""
+    if isinstance(g, np.ndarray):
+        return g.copy()
+    with enable_grad():
+        return g.clone()
 
 
 class Writes:
@@ -169,49 +175,6 @@ class Recording(threading.local):
 
 
 recording = Recording()
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations are being recorded in this thread."""
-    return recording.enabled
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-class no_grad:
-    """Record nothing: to evaluate, and to update parameters. A context manager, and a decorator: ``@no_grad()``."""
-
-    mode = False
-
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        """A new one, or, where PyTorch allows ``@no_grad`` without brackets, the decorated function."""
-        return object.__new__(cls) if function is None else cls()(function)
-
-    def __init__(self) -> None:
-        self.before: list[bool] = []
-
-    def __enter__(self) -> None:
-        self.before.append(recording.enabled)
-        recording.enabled = self.mode
-
-    def __exit__(self, *exception: object) -> None:
-        recording.enabled = self.before.pop()
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        @wraps(function)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            with type(self)():
-                return function(*args, **kwargs)
-
-        return guarded
-
-
-class enable_grad(no_grad):
-    """Record again, inside a `no_grad` block."""
-
-    mode = True
 
 
 class Operation:
@@ -438,6 +401,45 @@ def memory(array: Array) -> Array:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
+
+
+class no_grad:
+    """Record nothing: to evaluate, and to update parameters. A context manager, and a decorator: ``@no_grad()``."""
+
+    mode = False
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        """A new one, or, where PyTorch allows ``@no_grad`` without brackets, the decorated function."""
+        return object.__new__(cls) if function is None else cls()(function)
+
+    def __init__(self) -> None:
+        self.before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self.before.append(recording.enabled)
+        recording.enabled = self.mode
+
+    def __exit__(self, *exception: object) -> None:
+        recording.enabled = self.before.pop()
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            with type(self)():
+                return function(*args, **kwargs)
+
+        return guarded
+
+
+class enable_grad(no_grad):
+    """Record again, inside a `no_grad` block."""
+
+    mode = True
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded in this thread."""
+    return recording.enabled
 
 
 class Fused(Primitive):

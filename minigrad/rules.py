@@ -20,16 +20,35 @@ from minigrad.primitive import NO_ARRAYS, Array, Fused, Patch, Primitive, Traced
 
 Axis = int | tuple[int, ...] | None
 
-add = Primitive("add", np.add, lambda g, out, a, b: g, lambda g, out, a, b: g, keep="neither", promotes="same")
-mul = Primitive("mul", np.multiply, lambda g, out, a, b: g * b, lambda g, out, a, b: g * a, promotes="same")
+add = Primitive(
+    "add",
+    np.add,
+    lambda g, out, a, b: g,
+    lambda g, out, a, b: g,
+    keep="neither",
+    promotes="same",
+)
+mul = Primitive(
+    "mul",
+    np.multiply,
+    lambda g, out, a, b: g * b,
+    lambda g, out, a, b: g * a,
+    promotes="same",
+)
 exp = Primitive("exp", np.exp, lambda g, out, x: g * out, keep="output", promotes="float")
 
 
 reshape: Primitive = Primitive(
-    "reshape", lambda x, shape: x.reshape(shape), lambda g, out, x, shape: reshape(g, shape=x.shape), keep="neither"
+    "reshape",
+    lambda x, shape: x.reshape(shape),
+    lambda g, out, x, shape: reshape(g, shape=x.shape),
+    keep="neither",
 )
 broadcast_to = Primitive(
-    "expand", lambda x, shape: np.broadcast_to(x, shape), lambda g, out, x, shape: g, keep="neither"
+    "expand",
+    lambda x, shape: np.broadcast_to(x, shape),
+    lambda g, out, x, shape: g,
+    keep="neither",
 )
 
 
@@ -108,13 +127,30 @@ def matmul(input: Any, other: Any) -> Any:
     return product(input, other)
 
 
-tanh = Primitive("tanh", np.tanh, lambda g, out, x: g * (1 - out * out), keep="output", promotes="float")
+tanh = Primitive(
+    "tanh",
+    np.tanh,
+    lambda g, out, x: g * (1 - out * out),
+    keep="output",
+    promotes="float",
+)
 
 
 neg = Primitive("neg", np.negative, lambda g, out, x: -g, keep="neither")
-sub = Primitive("sub", np.subtract, lambda g, out, a, b: g, lambda g, out, a, b: -g, keep="neither", promotes="same")
+sub = Primitive(
+    "sub",
+    np.subtract,
+    lambda g, out, a, b: g,
+    lambda g, out, a, b: -g,
+    keep="neither",
+    promotes="same",
+)
 div = Primitive(
-    "div", np.true_divide, lambda g, out, a, b: g / b, lambda g, out, a, b: -g * a / (b * b), promotes="float"
+    "div",
+    np.true_divide,
+    lambda g, out, a, b: g / b,
+    lambda g, out, a, b: -g * a / (b * b),
+    promotes="float",
 )
 log = Primitive("log", np.log, lambda g, out, x: g / x, promotes="float")
 sqrt = Primitive("sqrt", np.sqrt, lambda g, out, x: g / (2 * out), keep="output", promotes="float")
@@ -126,7 +162,7 @@ def pow_base(g: Any, out: Any, x: Any, y: Any) -> Any:
     """d(x**y)/dx = y x**(y - 1), and 0 where y is 0, also at x = 0."""
     if isinstance(y, int | float):
         return g * (y * x ** (y - 1)) if y else g * 0
-    return g * (y * x ** choose(y == 0, 1.0, y - 1))
+    return g * (y * choose((y == 0) & (x == 0), 1.0, x) ** (y - 1))
 
 
 def pow_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
@@ -153,14 +189,18 @@ choose: Primitive = Primitive(
 )
 
 
-mean_over = Primitive(
-    "mean",
-    lambda x, axis=None, keepdims=False: (
-        np.add.reduce(x, axis=axis, keepdims=keepdims) / (reduced_size(x.shape, axis) or math.nan)
-    ),
-    lambda g, out, x, axis=None, keepdims=False: spread(g / (reduced_size(x.shape, axis) or 1), x, axis, keepdims),
-    keep="neither",
-)
+def mean_forward(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The mean of `x` over `axis`: NaN where there is nothing to average."""
+    total: Array = sum_over.forward(x, axis, keepdims)
+    return total / (reduced_size(x.shape, axis) or math.nan)
+
+
+def mean_rule(g: Any, out: Any, x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The cotangent, shared out among all that were averaged."""
+    return spread(g / (reduced_size(x.shape, axis) or 1), x, axis, keepdims)
+
+
+mean_over = Primitive("mean", mean_forward, mean_rule, keep="neither")
 
 
 def reduced_size(shape: tuple[int, ...], axis: Axis) -> int:
@@ -184,12 +224,12 @@ def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 copy = Primitive("clone", np.copy, lambda g, out, x: g, keep="neither")
 
 
-getitem = Primitive(
-    "getitem",
-    lambda x, index: x[index],
-    lambda g, out, x, index: put(g, index=index, shape=x.shape) if isinstance(g, Traced) else Patch(g, index),
-    keep="neither",
-)
+def put_back(g: Any, out: Any, x: Any, index: Any) -> Any:
+    """The cotangent of ``x[index]``: a patch, or an operation if `g` is a tensor."""
+    return put(g, index=index, shape=x.shape) if isinstance(g, Traced) else Patch(g, index)
+
+
+getitem = Primitive("getitem", lambda x, index: x[index], put_back, keep="neither")
 
 
 def put_forward(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
@@ -199,7 +239,12 @@ def put_forward(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
     return out
 
 
-put: Primitive = Primitive("put", put_forward, lambda g, out, x, index, shape: getitem(g, index=index), keep="neither")
+put: Primitive = Primitive(
+    "put",
+    put_forward,
+    lambda g, out, x, index, shape: getitem(g, index=index),
+    keep="neither",
+)
 
 
 def share(g: Any, out: Any, x: Any) -> Any:

@@ -198,7 +198,7 @@ class Scalar:
         return self.data >= float(other) if isinstance(other, COMPARABLE) else NotImplemented
 
     def pull(self, cotangent: float, cotangents: dict[Scalar, float], create_graph: bool = False) -> None:
-        """Add cotangent x slope to the entry of each parent; `cotangent` is this node's `grad`."""
+        """Add cotangent x slope to the entry of each parent, and keep `cotangent` as `grad`."""
         for parent, slope in zip(self.parents, self.slopes, strict=True):
             cotangents[parent] = cotangents.get(parent, 0.0) + cotangent * slope
         self.grad = cotangent
@@ -208,9 +208,10 @@ class Scalar:
         self.slopes = FREED
 
     def backward(self, gradient: float = 1.0, retain_graph: bool = False) -> None:
-        """Add `gradient` x d(self)/d(leaf) to the `grad` of every leaf; set it in between.
+        """Add `gradient` x d(self)/d(leaf) to the `grad` of every leaf.
 
-        Raises RuntimeError if an earlier `backward` freed the graph; `retain_graph` keeps it.
+        The nodes in between get theirs afresh. Frees the graph unless `retain_graph` is true.
+        Raises RuntimeError if an earlier `backward` has freed it.
         """
         leaves = propagate({self: number(gradient)}, retain_graph)
         with accumulating:

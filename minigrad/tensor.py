@@ -89,37 +89,6 @@ class Tensor(Traced):
     def dtype(self) -> np.dtype[Any]:
         return self.array.dtype
 
-    def size(self, dim: int | None = None) -> Any:
-        """The shape, or the length of axis `dim`."""
-        return self.shape if dim is None else self.shape[dim]
-
-    def dim(self) -> int:
-        return self.ndim
-
-    def numel(self) -> int:
-        return self.array.size
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("len() of a 0-d tensor: it has no axes; use .item() for its number")
-        return self.shape[0]
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"Tensor has no {name!r}: it offers those of PyTorch's methods that the book has built; "
-            "dir(Tensor) lists them"
-        )
-
-    def __repr__(self) -> str:
-        body = np.array2string(self.array, precision=4, separator=", ", prefix="tensor(")
-        usual = self.dtype in (Default.dtype, np.int64, np.bool_)
-        parts = [body, *([] if usual else [f"dtype={self.dtype}"])]
-        if isinstance(self.node, Leaf):
-            parts.append("requires_grad=True")
-        elif self.node is not None:
-            parts.append(f"grad_fn={self.node!r}")
-        return f"tensor({', '.join(parts)})"
-
     @property
     def requires_grad(self) -> bool:
         return self.node is not None
@@ -127,6 +96,10 @@ class Tensor(Traced):
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         self.requires_grad_(value)
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.node is None or isinstance(self.node, Leaf)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for this leaf's gradient, or no longer. Raises RuntimeError for integers and for computed tensors."""
@@ -143,40 +116,19 @@ class Tensor(Traced):
             self.node = Leaf(self.array) if requires_grad else None
         return self
 
-    @property
-    def is_leaf(self) -> bool:
-        return self.node is None or isinstance(self.node, Leaf)
-
-    @property
-    def grad_fn(self) -> Operation | None:
-        return self.node if isinstance(self.node, Operation) else None
-
-    @property
-    def data(self) -> Tensor:
-        """The same memory without history."""
-        return self.wrap(self.array, None)
-
-    @data.setter
-    def data(self, value: Tensor) -> None:
-        if not isinstance(value, Tensor) or value.shape != self.shape:
-            raise ValueError(f"data: expected a tensor of shape {self.shape}, found {value!r:.60}")
-        self.array = value.array.astype(self.dtype, copy=False)
+    def __repr__(self) -> str:
+        body = np.array2string(self.array, precision=4, separator=", ", prefix="tensor(")
+        usual = self.dtype in (Default.dtype, np.int64, np.bool_)
+        parts = [body, *([] if usual else [f"dtype={self.dtype}"])]
+        if isinstance(self.node, Leaf):
+            parts.append("requires_grad=True")
+        elif self.node is not None:
+            parts.append(f"grad_fn={self.node!r}")
+        return f"tensor({', '.join(parts)})"
 
     def detach(self) -> Tensor:
         """The same memory without history: nothing flows back from here."""
         return self.wrap(self.array, None)
-
-    def clone(self) -> Tensor:
-        """A copy, through which gradients flow."""
-        return copy(self)
-
-    def item(self) -> Any:
-        """The one number in this tensor. Raises ValueError if there are more, or none."""
-        if self.array.size != 1:
-            raise ValueError(
-                f"item: found {self.array.size} elements (shape {self.shape}), expected 1; index one, or use .tolist()"
-            )
-        return self.array.item()
 
     def tolist(self) -> Any:
         return self.array.tolist()
@@ -186,9 +138,6 @@ class Tensor(Traced):
         if self.node is not None:
             raise RuntimeError("numpy: this tensor requires grad, and NumPy records nothing; use .detach().numpy()")
         return self.array
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.numpy(), dtype, copy=copy)
 
     def __add__(self, other: Any) -> Tensor:
         return add(self, other)
@@ -315,6 +264,57 @@ class Tensor(Traced):
 
     def sigmoid(self) -> Tensor:
         return sigmoid(self)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the length of axis `dim`."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        return self.ndim
+
+    def numel(self) -> int:
+        return self.array.size
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a 0-d tensor: it has no axes; use .item() for its number")
+        return self.shape[0]
+
+    @property
+    def grad_fn(self) -> Operation | None:
+        return self.node if isinstance(self.node, Operation) else None
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history."""
+        return self.wrap(self.array, None)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor) or value.shape != self.shape:
+            raise ValueError(f"data: expected a tensor of shape {self.shape}, found {value!r:.60}")
+        self.array = value.array.astype(self.dtype, copy=False)
+
+    def clone(self) -> Tensor:
+        """A copy, through which gradients flow."""
+        return copy(self)
+
+    def item(self) -> Any:
+        """The one number in this tensor. Raises ValueError if there are more, or none."""
+        if self.array.size != 1:
+            raise ValueError(
+                f"item: found {self.array.size} elements (shape {self.shape}), expected 1; index one, or use .tolist()"
+            )
+        return self.array.item()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.numpy(), dtype, copy=copy)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"Tensor has no {name!r}: it offers those of PyTorch's methods that the book has built; "
+            "dir(Tensor) lists them"
+        )
 
     def mean(self, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
         x = self if dtype is None else self.to(dtype)
@@ -460,6 +460,8 @@ class Tensor(Traced):
         """
         self.refuse_in_place(name, new)
         if new.node is None:
+            if not self.array.flags.writeable:
+                raise RuntimeError(f"{name}: this memory is read-only, or an expanded view; use .clone() first")
             self.array[...] = new.array
             writes.note(self.array)
         else:
@@ -501,6 +503,7 @@ class Tensor(Traced):
     __ge__ = comparison("ge", np.greater_equal)
     __and__ = comparison("and", np.bitwise_and)
     __or__ = comparison("or", np.bitwise_or)
+    __rand__, __ror__ = __and__, __or__
 
     def __invert__(self) -> Tensor:
         return self.wrap(np.invert(self.array), None)
@@ -589,7 +592,7 @@ class Tensor(Traced):
             raise ValueError("clamp: give min, max or both")
         lowest, highest = -math.inf, math.inf
         if self.dtype.kind != "f":
-            lowest, highest = np.iinfo(self.dtype).min, np.iinfo(self.dtype).max
+            lowest, highest = (0, 1) if self.dtype == np.bool_ else (np.iinfo(self.dtype).min, np.iinfo(self.dtype).max)
         return clip(self, lowest if min is None else min, highest if max is None else max)
 
     def relu(self) -> Tensor:
@@ -635,7 +638,9 @@ def as_array(data: Any, dtype: Any = None) -> Array:
         raise ValueError(f"tensor: the nested lists are ragged: every row needs the same length ({error})") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"tensor: found {data!r:.60} ({type(data).__name__}), expected real numbers")
-    keeps = isinstance(data, np.ndarray | np.generic) or (array.size and isinstance(first(data), np.ndarray | Tensor))
+    keeps = isinstance(data, np.ndarray | np.generic) or (
+        array.size and isinstance(first(data), np.ndarray | np.generic | Tensor)
+    )
     if dtype is None and array.dtype == np.float64 and not keeps:
         array = array.astype(Default.dtype)
     return array

@@ -215,6 +215,13 @@ def test_sixty_nodes_are_drawn_and_one_more_is_not():
         draw(chain(61))
 
 
+def test_nodes_are_visited_not_roads():
+    y = Scalar(1.0)
+    for _ in range(50):
+        y = y + y  # 2^50 roads
+    assert len(read(draw(y)).edges) == 100
+
+
 def test_many_leaves_are_too_many_as_well():
     with pytest.raises(ValueError, match="more than 60 nodes"):
         draw(sum(Scalar(1.0) for _ in range(40)))
@@ -253,32 +260,41 @@ def test_boxes_stand_apart_and_inside(seed, size):
             assert beside or below
 
 
-def points(path: str) -> list[tuple[int, int]]:
-    """The corners of an edge: its start, and where each curve and each level stretch ends."""
-    found: list[tuple[int, int]] = []
-    for letter, numbers in re.findall(r"([MCH])([-\d ]+)", path):
-        values = [int(n) for n in numbers.split()]
-        found.append((values[0], found[-1][1]) if letter == "H" else (values[-2], values[-1]))
-    return found
+def stretches(path: str) -> list[list[tuple[float, float]]]:
+    """An edge piece by piece, each as eleven points along it: curves (C) and level lines (H)."""
+    (x, y), pieces = map(int, re.match(r"M(\d+) (\d+)", path).groups()), []
+    for letter, numbers in re.findall(r"([CH])([\d ]+)", path):
+        ends = [int(n) for n in numbers.split()]
+        (ax, ay), (bx, by), (cx, cy) = zip(*[iter(ends)] * 2, strict=True) if letter == "C" else [(ends[0], y)] * 3
+        weights = [((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3) for t in (k / 10 for k in range(11))]
+        pieces.append([(i * x + j * ax + k * bx + m * cx, i * y + j * ay + k * by + m * cy) for i, j, k, m in weights])
+        x, y = cx, cy
+    return pieces
 
 
 @given(st.integers(0, 2**32), st.integers(1, 40))
 def test_edges_lead_to_the_right_from_box_to_box_and_through_none(seed, size):
     picture = read(draw(graph(seed, size)))
     for path in picture.edges:
-        corners = points(path)
-        assert all(a[0] < b[0] for a, b in pairwise(corners))
-        (x, y), (end_x, end_y) = corners[0], corners[-1]
+        way = [point for piece in stretches(path) for point in piece]
+        assert all(a[0] <= b[0] for a, b in pairwise(way))
+        (x, y), (end_x, end_y) = way[0], way[-1]
         assert any(b.left + b.wide == x and b.top < y < b.top + b.tall for b in picture.boxes)
         assert any(b.left == end_x + 7 and b.top < end_y < b.top + b.tall for b in picture.boxes)
-        for (from_x, from_y), (to_x, to_y) in pairwise(corners):
-            if from_y == to_y:
-                assert not any(box.holds((from_x + to_x) / 2, from_y) for box in picture.boxes)
+        assert not any(box.holds(*point) for box in picture.boxes for point in way)
+
+
+def test_operands_stand_in_their_order():
+    leaves = {name: Scalar(1.0) for name in "abcd"}
+    a, b, c, d = leaves.values()
+    picture = read(draw((a - b) - (c - d), leaves))
+    tops = [picture.box(name).top for name in "abcd"]
+    assert tops == sorted(tops) and len(set(tops)) == 4
 
 
 def test_the_two_edges_of_a_square_arrive_apart():
     x = Scalar(3.0)
-    ends = {points(path)[-1] for path in read(draw(x * x)).edges}
+    ends = {stretches(path)[-1][-1] for path in read(draw(x * x)).edges}
     assert len(ends) == 2
 
 

@@ -4,7 +4,8 @@ The table, with the counts, is what ``python -m tests.opdb`` prints.
 """
 
 import pytest
-from opdb import OPERATORS, UNSUPPORTED, Row, run, table
+
+from tests.opdb import OPERATORS, UNSUPPORTED, Row, run, table
 
 
 @pytest.mark.parametrize("name", OPERATORS)

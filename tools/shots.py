@@ -51,7 +51,7 @@ OVERFLOW = """() => {
     return false;
   };
   const name = (node) => node.tagName.toLowerCase() + [...node.classList].map((each) => "." + each).join("");
-  const wide = [...document.querySelectorAll("main *, article *")].filter((node) => {
+  const wide = [...document.querySelectorAll("main *:not(.katex *, pre *)")].filter((node) => {
     const box = node.getBoundingClientRect();
     return box.width > 0 && box.right > edge && !scrolls(node) && getComputedStyle(node).position !== "fixed";
   });

@@ -3,6 +3,7 @@
 ``_config.yml`` names it under ``local_extensions``. Nothing here asks for an outside address when a page is read.
 """
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -13,7 +14,9 @@ from sphinx.errors import ExtensionError
 from web import assets, callouts, formulas
 
 STYLES = ("book.css", "export.css")  # export.css is made by tools/tangle: which cell goes to which file
-SCRIPTS = ("controls.js",)
+SCRIPTS = ("book.js",)
+ON_DEMAND = ("controls.js",)  # _config.yml gives it to the pages that hold a control
+EMPTY_HEADER = re.compile(r"<th\b([^>]*)>(?:<p></p>)?</th>")
 
 
 def bring(app: Sphinx) -> None:
@@ -25,12 +28,15 @@ def bring(app: Sphinx) -> None:
     except assets.AssetsMissing as reason:
         raise ExtensionError(str(reason)) from reason
     app.config.html_static_path.append(str(vendor / "static"))
-    for name in (*STYLES, *SCRIPTS):
+    for name in (*STYLES, *SCRIPTS, *ON_DEMAND):
         path = assets.WEB / name
-        if path.is_file():
-            app.config.html_static_path.append(str(path))
-            if name in STYLES:
-                app.add_css_file(name, priority=800)
+        if not path.is_file():
+            continue
+        app.config.html_static_path.append(str(path))
+        if name in STYLES:
+            app.add_css_file(name, priority=800)
+        elif name in SCRIPTS:
+            app.add_js_file(name, loading_method="defer")
 
 
 def lighten(app: Sphinx) -> None:
@@ -48,9 +54,10 @@ def lighten(app: Sphinx) -> None:
 
 
 def modernise(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: nodes.document | None) -> None:
-    """Give the entries of the bibliography a role that screen readers still know."""
+    """Mend what screen readers stumble over: an outdated role in the bibliography, headers of tables with no words."""
     if "body" in context:
-        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        body = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        context["body"] = EMPTY_HEADER.sub(r"<td\1></td>", body)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -19,6 +19,12 @@ class ModuleList(Module):
         self.extend(modules)
 
     def append(self, module: Module) -> ModuleList:
+        """Add `module` at the end. Raises TypeError for a function, and for a class in the place of its instance."""
+        if not isinstance(module, Module):
+            raise TypeError(
+                f"{type(self).__name__}: expected modules, found {module!r:.60} in place {len(self)}; "
+                "write nn.ReLU(), with brackets, not nn.ReLU or F.relu"
+            )
         setattr(self, str(len(self)), module)
         return self
 

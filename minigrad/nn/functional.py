@@ -16,6 +16,11 @@ from minigrad.rules import relu as relu, rows, sigmoid as sigmoid, softplus, tan
 from minigrad.tensor import Tensor
 
 
+def composed_linear(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """What `linear` computes, in plain operations."""
+    return input @ weight.T + bias
+
+
 def linear_forward(x: Array, weight: Array, bias: Any) -> Array:
     """One product for all rows, and the bias added in place."""
     out = rows(x) @ weight.T
@@ -36,18 +41,54 @@ fused_linear = Primitive(
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias: (..., in) to (..., out), with weight (out, in) and bias (out,).
 
-    Raises ValueError where the sizes disagree.
+    Raises ValueError where the sizes disagree, TypeError where the dtypes do.
     """
-    if not input.ndim or input.shape[-1] != weight.shape[-1]:
-        raise ValueError(
-            f"linear: input {input.shape} ends in {input.shape[-1:]}, weight {weight.shape} takes {weight.shape[-1]}"
+    if not isinstance(input, Tensor):
+        raise TypeError(f"linear: found {type(input).__name__}, expected a tensor; wrap it in tensor(...)")
+    x, w = input.array, weight.array
+    if not x.ndim or x.shape[-1] != w.shape[-1]:
+        raise ValueError(f"linear: input {x.shape} ends in {x.shape[-1:]}, weight {w.shape} takes {w.shape[-1]}")
+    if x.dtype != w.dtype:
+        raise TypeError(
+            f"linear: input is {x.dtype}, weight {w.dtype}; convert the input with .to(weight.dtype), "
+            "or the model with .to(input.dtype)"
         )
+    if bias is not None and bias.shape != w.shape[:1]:
+        raise ValueError(f"linear: bias {bias.shape} does not fit weight {w.shape}, expected {w.shape[:1]}")
     return fused_linear(input, weight, bias)
 
 
-def composed_linear(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """What `linear` computes, in plain operations."""
-    return input @ weight.T + bias
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """(input - target)², averaged over all elements. Raises ValueError unless the shapes are equal."""
+    check_reduction("mse_loss", reduction)
+    check_same_shape("mse_loss", input, target)
+    error = input - target
+    return reduce(error * error, reduction)
+
+
+def reduce(losses: Tensor, reduction: str) -> Tensor:
+    """The losses, their mean or their sum."""
+    return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()
+
+
+def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
+    """Raise ValueError unless the shapes are equal: (N, 1) against (N,) would compare all with all."""
+    if not isinstance(input, Tensor) or not isinstance(target, Tensor):
+        kinds = f"{type(input).__name__} and {type(target).__name__}"
+        raise TypeError(f"{name}: found {kinds}, expected two tensors; wrap data in tensor(...)")
+    if input.shape != target.shape:
+        raise ValueError(f"{name}: input {input.shape} and target {target.shape} differ; reshape one of them")
+
+
+def check_reduction(name: str, reduction: str) -> None:
+    """Raise ValueError unless `reduction` is one of PyTorch's three."""
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{name}: found reduction={reduction!r}, expected 'none', 'mean' or 'sum'")
+
+
+def composed_entropy(logits: Tensor, q: Any, axis: int | None) -> Tensor:
+    """What `fused_entropy` computes, in plain operations."""
+    return -(q * log_softmax(logits, 1)).sum(axis)
 
 
 def entropy_forward(logits: Array, q: Array, axis: int | None) -> tuple[Array, Array]:
@@ -64,11 +105,6 @@ def entropy_rule(g: Any, out: Any, logp: Array, logits: Array, q: Array, axis: i
     """softmax(logits), as often as q sums to, minus q: what the target and the prediction disagree on."""
     g = g if axis is None else g[:, None]
     return lambda: (np.exp(logp) * q.sum(axis=1, keepdims=True) - q) * g, lambda: -logp * g
-
-
-def composed_entropy(logits: Tensor, q: Any, axis: int | None) -> Tensor:
-    """What `fused_entropy` computes, in plain operations."""
-    return -(q * log_softmax(logits, 1)).sum(axis)
 
 
 fused_entropy = Fused("cross_entropy", entropy_forward, entropy_rule, composed_entropy)
@@ -89,29 +125,29 @@ def cross_entropy(
     is then a weighted one. Raises ValueError for wrong shapes and classes out of range, TypeError for wrong dtypes.
     """
     check_reduction("cross_entropy", reduction)
-    axis = 1 if input.ndim > 1 else 0
-    places = input.shape[:axis] + input.shape[axis + 1 :]
-    q: Any
-    counted: float
-    if target.shape == input.shape and target.dtype.kind == "f":
-        q = class_rows(target, axis) * (1 - label_smoothing) + label_smoothing / input.shape[axis]
-        q, counted = q if weight is None else q * weight, math.prod(places)
-    elif target.shape == places and target.dtype.kind in "iu":
-        q, counted = target_rows(target.array.reshape(-1), input, axis, weight, ignore_index, label_smoothing)
-    else:
-        raise ValueError(
-            f"cross_entropy: for logits {input.shape} expected class indices (int64) of shape {places}, "
-            f"or probabilities of shape {input.shape}; found {target.dtype} of shape {target.shape}"
-        )
+    check_entropy(input, target, weight, label_smoothing)
+    axis = min(1, input.ndim - 1)
+    logits = class_rows(input, axis)
+    q, counted = wanted_rows(input, target, axis, weight, ignore_index, label_smoothing)
     if reduction == "none":
-        return fused_entropy(class_rows(input, axis), q, axis=1).reshape(places)
-    return fused_entropy(class_rows(input, axis), q / counted if reduction == "mean" else q, axis=None)
+        return fused_entropy(logits, q, axis=1).reshape(input.shape[:axis] + input.shape[axis + 1 :])
+    if reduction == "mean" and not counted:  # nothing to average: NaN, as in PyTorch
+        return fused_entropy(logits, q, axis=None) * math.nan
+    return fused_entropy(logits, q / counted if reduction == "mean" else q, axis=None)
 
 
-def check_reduction(name: str, reduction: str) -> None:
-    """Raise ValueError unless `reduction` is one of PyTorch's three."""
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{name}: found reduction={reduction!r}, expected 'none', 'mean' or 'sum'")
+def check_entropy(input: Tensor, target: Tensor, weight: Tensor | None, label_smoothing: float) -> None:
+    """Raise an error for what `cross_entropy` could not use, its shapes aside."""
+    if not isinstance(input, Tensor) or not isinstance(target, Tensor) or not input.ndim:
+        raise TypeError(
+            f"cross_entropy: expected logits (N, C) and a tensor of targets, found {input!r:.40} and {target!r:.40}"
+        )
+    if target.dtype.kind == "f" and target.dtype != input.dtype:
+        raise TypeError(f"cross_entropy: logits are {input.dtype}, probabilities {target.dtype}; convert one of them")
+    if weight is not None and weight.shape != input.shape[min(1, input.ndim - 1) :][:1]:
+        raise ValueError(f"cross_entropy: weight {weight.shape} has not one number for each class of {input.shape}")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: found label_smoothing={label_smoothing}, expected 0 to 1")
 
 
 def class_rows(x: Tensor, axis: int) -> Tensor:
@@ -120,6 +156,25 @@ def class_rows(x: Tensor, axis: int) -> Tensor:
         return x
     order = [i for i in range(x.ndim) if i != axis]
     return x.permute(*order, axis).reshape(math.prod(x.shape[i] for i in order), x.shape[axis])
+
+
+def wanted_rows(
+    input: Tensor, target: Tensor, axis: int, weight: Tensor | None, ignore_index: int, label_smoothing: float
+) -> tuple[Any, float]:
+    """The target distribution of each row, scaled by `weight`, and what the mean is to be divided by.
+
+    Raises ValueError if `target` is neither class indices nor probabilities in the right shape.
+    """
+    places = input.shape[:axis] + input.shape[axis + 1 :]
+    if target.shape == input.shape and target.dtype.kind == "f":
+        q = class_rows(target, axis) * (1 - label_smoothing) + label_smoothing / input.shape[axis]
+        return (q if weight is None else q * weight), math.prod(places)
+    if target.shape == places and target.dtype.kind in "iu":
+        return target_rows(target.array.reshape(-1), input, axis, weight, ignore_index, label_smoothing)
+    raise ValueError(
+        f"cross_entropy: for logits {input.shape} expected class indices (int64) of shape {places}, "
+        f"or probabilities of shape {input.shape}; found {target.dtype} of shape {target.shape}"
+    )
 
 
 def target_rows(
@@ -144,14 +199,6 @@ def target_rows(
     return q, float(w[t].sum())
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """(input - target)², averaged over all elements. Raises ValueError unless the shapes are equal."""
-    check_reduction("mse_loss", reduction)
-    check_same_shape("mse_loss", input, target)
-    error = input - target
-    return reduce(error * error, reduction)
-
-
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -170,14 +217,3 @@ def binary_cross_entropy_with_logits(
     else:
         loss = (1 - target) * input + ((pos_weight - 1) * target + 1) * softplus(-input)
     return reduce(loss if weight is None else loss * weight, reduction)
-
-
-def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
-    """Raise ValueError unless the shapes are equal: (N, 1) against (N,) would compare all with all."""
-    if input.shape != target.shape:
-        raise ValueError(f"{name}: input {input.shape} and target {target.shape} differ; reshape one of them")
-
-
-def reduce(losses: Tensor, reduction: str) -> Tensor:
-    """The losses, their mean or their sum."""
-    return losses if reduction == "none" else losses.mean() if reduction == "mean" else losses.sum()

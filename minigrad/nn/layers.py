@@ -39,24 +39,6 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
-class Identity(Module):
-    """The input as it is."""
-
-    def forward(self, input: Any) -> Any:
-        return input
-
-
-class Flatten(Module):
-    """Axes `start_dim` to `end_dim` as one: (N, 8, 8) to (N, 64)."""
-
-    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        Module.__init__(self)
-        self.start_dim, self.end_dim = start_dim, end_dim
-
-    def forward(self, input: Tensor) -> Tensor:
-        return input.flatten(self.start_dim, self.end_dim)
-
-
 class ReLU(Module):
     """max(x, 0); its slope at 0 is 0."""
 
@@ -76,6 +58,24 @@ class Tanh(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return tanh(input)
+
+
+class Identity(Module):
+    """The input as it is."""
+
+    def forward(self, input: Any) -> Any:
+        return input
+
+
+class Flatten(Module):
+    """Axes `start_dim` to `end_dim` as one: (N, 8, 8) to (N, 64)."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        Module.__init__(self)
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.flatten(self.start_dim, self.end_dim)
 
 
 class Softmax(Module):

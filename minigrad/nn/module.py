@@ -44,38 +44,41 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.forward(*args, **kwargs)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "modules_held" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
+        place = self.place_for(name, value)
+        if place is None:
+            object.__setattr__(self, name, value)
+            return
+        for held in HELD:
+            if held != place:
+                self.__dict__[held].pop(name, None)
+        self.__dict__.pop(name, None)
+        self.__dict__[place][name] = value
+
+    def place_for(self, name: str, value: Any) -> str | None:
+        """Where `value` is registered: by what it is, or else where `name` already is; None if it is not registered."""
+        if isinstance(value, Parameter | Module):
+            return "parameters_held" if isinstance(value, Parameter) else "modules_held"
+        if name in self.parameters_held and value is not None:
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a parameter: found {type(value).__name__}, expected Parameter or None"
+            )
+        return next((held for held in HELD if name in self.__dict__[held]), None)
+
     def __getattr__(self, name: str) -> Any:
-        for held in ("parameters_held", "buffers_held", "modules_held"):
+        for held in HELD:
             if name in self.__dict__.get(held, ()):
                 return self.__dict__[held][name]
+        if name.endswith("_held"):
+            raise AttributeError(f"{type(self).__name__}: call super().__init__() first in its __init__")
         raise AttributeError(
             f"{type(self).__name__} has no attribute {name!r}: set it in __init__; if PyTorch has it, minigrad has not"
         )
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if "modules_held" not in self.__dict__:
-            raise AttributeError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
-        kind = (
-            "parameters_held" if isinstance(value, Parameter) else "modules_held" if isinstance(value, Module) else ""
-        )
-        if not kind and name in self.parameters_held and value is not None:
-            raise TypeError(
-                f"{type(self).__name__}.{name} is a parameter: found {type(value).__name__}, expected Parameter or None"
-            )
-        if not kind:
-            kind = next(
-                (k for k in ("parameters_held", "buffers_held", "modules_held") if name in self.__dict__[k]), ""
-            )
-        if not kind:
-            object.__setattr__(self, name, value)
-            return
-        for other in {"parameters_held", "buffers_held", "modules_held"} - {kind}:
-            self.__dict__[other].pop(name, None)
-        self.__dict__.pop(name, None)
-        self.__dict__[kind][name] = value
-
     def __delattr__(self, name: str) -> None:
-        for held in ("parameters_held", "buffers_held", "modules_held"):
+        for held in HELD:
             if name in self.__dict__[held]:
                 del self.__dict__[held][name]
                 return
@@ -85,16 +88,9 @@ class Module:
         """Register `param` under `name`; None keeps the place, for a bias that is switched off."""
         self.parameters_held[name] = param
 
-    def register_buffer(self, name: str, tensor: Tensor | None) -> None:
-        """Register a tensor that is state but not learned; it is part of `state_dict`."""
-        self.buffers_held[name] = tensor
-
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules set on this one, with their names."""
         return ((name, module) for name, module in self.modules_held.items() if module is not None)
-
-    def children(self) -> Iterator[Module]:
-        return (module for _, module in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all below it, each once, with dotted names."""
@@ -107,9 +103,6 @@ class Module:
                 yield name, module
                 children = [(f"{name}.{key}" if name else key, child) for key, child in module.named_children()]
                 stack += reversed(children)
-
-    def modules(self) -> Iterator[Module]:
-        return (module for _, module in self.named_modules())
 
     def named_held(self, kind: str) -> Iterator[tuple[str, Any]]:
         """All that is registered as `kind` here and below, each tensor once, with dotted names."""
@@ -127,6 +120,30 @@ class Module:
     def parameters(self) -> Iterator[Parameter]:
         """What an optimiser needs: ``SGD(model.parameters(), lr=0.1)``."""
         return (p for _, p in self.named_parameters())
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop every parameter's gradient (or fill it with zeros)."""
+        for p in self.parameters():
+            clear_grad(p, set_to_none)
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets of `repr`: a layer names its sizes here."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self.modules_held.items()]
+        inside = "\n  ".join([*([self.extra_repr()] if self.extra_repr() else []), *children])
+        return f"{type(self).__name__}(\n  {inside}\n)" if children else f"{type(self).__name__}({inside})"
+
+    def register_buffer(self, name: str, tensor: Tensor | None) -> None:
+        """Register a tensor that is state but not learned; it is part of `state_dict`."""
+        self.buffers_held[name] = tensor
+
+    def children(self) -> Iterator[Module]:
+        return (module for _, module in self.named_children())
+
+    def modules(self) -> Iterator[Module]:
+        return (module for _, module in self.named_modules())
 
     def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
         return self.named_held("buffers_held")
@@ -175,11 +192,6 @@ class Module:
         """``train(False)``."""
         return self.train(False)
 
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop every parameter's gradient (or fill it with zeros)."""
-        for p in self.parameters():
-            clear_grad(p, set_to_none)
-
     def requires_grad_(self, requires_grad: bool = True) -> Module:
         """Freeze the parameters, or thaw them."""
         for p in self.parameters():
@@ -209,21 +221,8 @@ class Module:
     def float(self) -> Module:
         return self.to(np.float32)
 
-    def extra_repr(self) -> str:
-        """What stands between the brackets of `repr`: a layer names its sizes here."""
-        return ""
 
-    def __repr__(self) -> str:
-        children = [f"({name}): {module!r}".replace("\n", "\n  ") for name, module in self.modules_held.items()]
-        inside = "\n  ".join([*([self.extra_repr()] if self.extra_repr() else []), *children])
-        return f"{type(self).__name__}(\n  {inside}\n)" if children else f"{type(self).__name__}({inside})"
-
-
-class LoadReport(NamedTuple):
-    """The keys that `load_state_dict` did not find, and those it did not expect."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
+HELD = ("parameters_held", "buffers_held", "modules_held")
 
 
 def clear_grad(p: Tensor, set_to_none: bool = True) -> None:
@@ -232,3 +231,10 @@ def clear_grad(p: Tensor, set_to_none: bool = True) -> None:
         p.grad = None
     elif p.grad is not None:
         p.grad = p.wrap(np.zeros_like(p.array), None)
+
+
+class LoadReport(NamedTuple):
+    """The keys that `load_state_dict` did not find, and those it did not expect."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
