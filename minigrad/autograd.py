@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 
 class Node(Protocol):
-    """What the traversal asks of a node: its parents, and to pass a cotangent on to them."""
+    """What the traversal asks of a node: its parents, and to report to them."""
 
     @property
     def parents(self) -> tuple[Any, ...]:
@@ -61,10 +61,10 @@ def propagate(
     """Reverse accumulation (Linnainmaa 1976): pull cotangents back from outputs to leaves.
 
     `cotangents` maps each output node to d(result)/d(output), and is used up. Returns the
-    cotangents of the leaves and of the nodes in `wanted`. Writes to no leaf, so an exception
-    on the way leaves every leaf as it was. Releases each node after its `pull` unless
-    `retain_graph` is true, and hands `create_graph` on to the nodes. The cost is a small
-    multiple of that of the forward pass (Baur and Strassen 1983).
+    cotangents of the leaves and of the nodes in `wanted`. Writes to no leaf, so that an
+    exception on the way leaves every leaf as it was. Releases each node after its `pull`
+    unless `retain_graph` is true, and hands `create_graph` on to the nodes. The cost is a
+    small multiple of that of the forward pass (Baur and Strassen 1983).
     """
     keep = frozenset(wanted)
     found: dict[Any, Any] = {}
@@ -83,11 +83,12 @@ def propagate(
     return found
 
 
-accumulating = Lock()  # held while gradients are read, summed and stored: threads lose none
+# Held while gradients are read, summed and stored, so that threads lose none.
+accumulating = Lock()
 
 
 def store(leaves: Iterable[Any], grads: Iterable[Any]) -> None:
-    """Set `leaf.grad = grad` for each pair, in one sweep in C that Ctrl-C cannot part."""
+    """Set `leaf.grad = grad` for each pair, in one sweep in C, which Ctrl-C cannot part."""
     deque(map(setattr, leaves, repeat("grad"), grads), maxlen=0)
 
 

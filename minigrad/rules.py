@@ -167,6 +167,8 @@ def pow_base(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 def pow_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
     """d(x**y)/dy = x**y log(x), and 0 at x = 0 unless y is negative."""
+    if isinstance(x, int | float) and x > 0:
+        return g * (out * math.log(x))
     return g * (out * log(choose((y >= 0) & (x == 0), 1.0, x)))
 
 

@@ -198,7 +198,7 @@ class Scalar:
         return self.data >= float(other) if isinstance(other, COMPARABLE) else NotImplemented
 
     def pull(self, cotangent: float, cotangents: dict[Scalar, float], create_graph: bool = False) -> None:
-        """Add cotangent x slope to the entry of each parent, and keep `cotangent` as `grad`."""
+        """Add cotangent x slope to each parent's entry, and keep `cotangent` as `grad`."""
         for parent, slope in zip(self.parents, self.slopes, strict=True):
             cotangents[parent] = cotangents.get(parent, 0.0) + cotangent * slope
         self.grad = cotangent
@@ -210,7 +210,7 @@ class Scalar:
     def backward(self, gradient: float = 1.0, retain_graph: bool = False) -> None:
         """Add `gradient` x d(self)/d(leaf) to the `grad` of every leaf.
 
-        The nodes in between get theirs afresh. Frees the graph unless `retain_graph` is true.
+        Nodes in between get theirs afresh. Frees the graph unless `retain_graph` is true.
         Raises RuntimeError if an earlier `backward` has freed it.
         """
         leaves = propagate({self: number(gradient)}, retain_graph)

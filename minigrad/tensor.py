@@ -160,8 +160,10 @@ class Tensor(Traced):
         return None if not dims or not self.ndim else dim if isinstance(dim, int) else tuple(dims)
 
     def to(self, dtype: Any) -> Tensor:
-        """This tensor in another dtype: itself if it has that dtype already."""
-        return self if self.dtype == dtype else cast(self, dtype=np.dtype(dtype))
+        """This tensor in another dtype: itself if it has that dtype already. Gradients flow through floats only."""
+        if self.dtype == dtype:
+            return self
+        return cast(self if np.dtype(dtype).kind == "f" else self.detach(), dtype=np.dtype(dtype))
 
     def sum(self, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
         x = self.to(dtype or (self.dtype if self.dtype.kind == "f" else np.int64))

@@ -1,4 +1,4 @@
-"""The mechanism: what is recorded, what is kept, how cotangents are added, and that nothing leaks between users of it."""
+"""The mechanism: what is recorded and kept, how cotangents are added, and that users of it do not meet."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import operator
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ import minigrad.nn.functional as F
 from minigrad import Tensor, enable_grad, is_grad_enabled, no_grad, primitive, rules
 from minigrad.autograd import accumulating, grad
 from minigrad.primitive import Cotangents, Fused, Leaf, Patch, Primitive, is_basic, memory, unbroadcast, writes
+from tests.test_autograd import interrupted_at, shallow_stack
 from tests.twins import gap
 
 
@@ -31,7 +30,7 @@ def leaf(*values: float, dtype: Any = np.float64) -> Tensor:
     return minigrad.tensor(np.array(values if len(values) != 1 else values[0], dtype), requires_grad=True)
 
 
-# ------------------------------------------------------------------------------------------------------- dtypes
+# --------------------------------------------------------------------------------------------------------------- dtypes
 
 VALUES = {"bool": True, "int64": 2, "float32": 1.5, "float64": 2.5}
 FORMS = ("number", "0-d", "1-d", "empty")
@@ -81,7 +80,7 @@ def test_dtypes_follow_pytorch(name: str) -> None:
         found = OPERATIONS[name](operand(*left, minigrad), operand(*right, minigrad), minigrad)
         assert gap(found, wanted) < 1e-6, (left, right, found, wanted)
         compared += 1
-    assert compared > 60
+    assert compared > 40
 
 
 def test_the_default_dtype_is_what_integers_become() -> None:
@@ -126,11 +125,11 @@ def test_float32_stays_float32() -> None:
             out.sum().backward(retain_graph=True)
     finally:
         Cotangents.add = add  # type: ignore[method-assign]
-    wide = [part for part in seen if not isinstance(part, Patch) and part.dtype != np.float32]
+    wide = [part for part in seen if isinstance(part, np.ndarray) and part.ndim and part.dtype != np.float32]
     assert not wide
 
 
-# ---------------------------------------------------------------------------------------------------- recording
+# ------------------------------------------------------------------------------------------------------------ recording
 
 
 def test_nothing_is_recorded_without_grad() -> None:
@@ -211,9 +210,8 @@ def test_a_failed_forward_records_nothing() -> None:
     ):
         with pytest.raises((ValueError, IndexError, TypeError)):
             wrong()
-    before = gc.get_count()
     x.sum().backward()
-    assert x.grad.tolist() == [1.0, 1.0] and y.grad is None and before
+    assert x.grad.tolist() == [1.0, 1.0] and y.grad is None
 
 
 def test_recording_is_per_thread() -> None:
@@ -238,7 +236,7 @@ def test_recording_is_per_thread() -> None:
     assert fresh  # a new thread records, whatever the one that started it does
 
 
-# ------------------------------------------------------------------------------------------------- no aliasing
+# ---------------------------------------------------------------------------------------------------------- no aliasing
 
 
 def test_a_sum_does_not_share_its_gradient() -> None:
@@ -317,7 +315,7 @@ def test_lists_and_arrays_that_index_may_change_afterwards() -> None:
         assert x.grad.tolist() == [2.0, 0.0, 0.0]
 
 
-# ----------------------------------------------------------------------------------- arrays overwritten in place
+# ------------------------------------------------------------------------------------------ arrays overwritten in place
 
 KEPT: dict[str, Callable[[Tensor], Tensor]] = {
     "mul": lambda x: x * x,
@@ -378,7 +376,7 @@ def test_writes_through_another_name_are_noticed(way: str) -> None:
         else:
             other = {"view": x[0], "reshape": x.reshape(4), "transpose": x.T, "data": x.data, "detach": x.detach()}[way]
             other += 1.0
-    with pytest.raises(RuntimeError, match="^backward through mul: its argument 0"):
+    with pytest.raises(RuntimeError, match=r"^backward through mul: its argument 0"):
         out.backward()
 
 
@@ -386,7 +384,7 @@ def test_an_index_overwritten_is_noticed() -> None:
     x, index = leaf(1.0, 2.0, 3.0), minigrad.tensor([0, 0])
     for out in (x[index], x[index, None], x.gather(0, index)):
         index += 0
-        with pytest.raises(RuntimeError, match="^backward through getitem: its index"):
+        with pytest.raises(RuntimeError, match=r"^backward through getitem: .*index"):
             out.sum().backward()
 
 
@@ -440,7 +438,7 @@ def test_the_owner_of_memory_is_found_through_views() -> None:
     assert memory(array) is array
 
 
-# --------------------------------------------------------------------------------------------- freed and retained
+# --------------------------------------------------------------------------------------------------- freed and retained
 
 
 @pytest.mark.parametrize("function", [lambda x: x + x, lambda x: x * x, lambda x: x.sum(), lambda x: x.exp()])
@@ -459,13 +457,13 @@ def test_a_part_that_two_graphs_share() -> None:
     shared = x * x
     first, second = shared.sum(), (shared * x).sum()
     first.backward()
-    with pytest.raises(RuntimeError, match="^backward through mul: this graph was freed"):
+    with pytest.raises(RuntimeError, match=r"^backward through mul: this graph was freed"):
         second.backward()
     assert x.grad.tolist() == [2.0, 4.0]
 
 
 def test_saved_arrays_are_let_go_on_the_way() -> None:
-    x = leaf(*range(1000))
+    x = leaf(*np.linspace(0, 1, 1000))
     middle = x.exp()
     kept = weakref.ref(middle.array)
     out = (middle * 2.0).sum()
@@ -487,7 +485,7 @@ def test_an_operation_keeps_only_what_its_rules_need() -> None:
         assert out.requires_grad
 
 
-# ------------------------------------------------------------------------------------------------------ cotangents
+# ----------------------------------------------------------------------------------------------------------- cotangents
 
 
 def test_parts_are_summed_back_and_cast() -> None:
@@ -539,18 +537,12 @@ def test_a_patch_after_a_borrowed_part_leaves_that_alone() -> None:
     assert part.tolist() == [1.0] * 3
 
 
-@pytest.mark.parametrize("index", [[0, 0, 2], (slice(None), [1, 1]), ([0, 0], [1, 1])])
-def test_a_patch_counts_repeated_places(index: Any) -> None:
+def test_a_patch_counts_repeated_places() -> None:
     buffer = np.zeros((3, 2))
-    Patch(np.ones(buffer[index].shape), index).add_to(buffer)
-    wanted = torch.zeros(3, 2, dtype=torch.float64)
-    tensors = tuple(
-        torch.tensor(i) if isinstance(i, list) else i for i in (index if isinstance(index, tuple) else (index,))
-    )
-    if isinstance(index, tuple) and isinstance(index[0], slice):
-        tensors = (torch.arange(3)[:, None], torch.tensor([[1, 1]]))
-    wanted.index_put_(tensors, torch.tensor(1.0, dtype=torch.float64), accumulate=True)
-    assert buffer.tolist() == wanted.tolist()
+    Patch(np.ones((3, 2)), (slice(None), [1, 1])).add_to(buffer)
+    Patch(np.ones((3, 2)), [0, 0, 2]).add_to(buffer)
+    Patch(np.ones(2), ([0, 0], [1, 1])).add_to(buffer)
+    assert buffer.tolist() == [[2.0, 6.0], [0.0, 2.0], [1.0, 3.0]]
 
 
 def test_basic_indices() -> None:
@@ -577,7 +569,7 @@ def test_unbroadcast_is_the_adjoint_of_broadcasting() -> None:
             unbroadcast(np.ones((2, 3)), wrong)
 
 
-# -------------------------------------------------------------------------------------- arrays first, tensors second
+# ----------------------------------------------------------------------------------------- arrays first, tensors second
 
 
 def test_primitives_called_with_arrays_return_arrays() -> None:
@@ -673,7 +665,7 @@ def test_a_fused_node_may_meet_the_same_input_twice() -> None:
     assert (first.item(), second.item()) == (27.0, 18.0)
 
 
-# ------------------------------------------------------------------------------------------------- memory and cycles
+# ---------------------------------------------------------------------------------------------------- memory and cycles
 
 
 def test_a_graph_has_no_cycles() -> None:
@@ -708,27 +700,14 @@ def test_a_graph_that_was_never_used_goes_without_the_collector() -> None:
         gc.enable()
 
 
-@contextmanager
-def shallow_stack() -> Iterator[None]:
-    """Leave Python room for fifty frames more, so that recursion shows at once."""
-    depth, frame, limit = 0, sys._getframe(), sys.getrecursionlimit()
-    while frame is not None:
-        depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
-    sys.setrecursionlimit(depth + 50)
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)
-
-
 def test_a_long_chain_needs_no_recursion() -> None:
     x = leaf(1.0, 2.0)
     y = x
     with shallow_stack():
-        for _ in range(20_000):
+        for _ in range(5_000):
             y = y + x * 0.001
         y.sum().backward()
-        assert np.allclose(x.grad.numpy(), 21.0)
+        assert np.allclose(x.grad.numpy(), 6.0)
         del y
 
 
@@ -743,7 +722,7 @@ def test_a_thousand_doublings_cost_a_thousand_steps(monkeypatch: pytest.MonkeyPa
     assert len(pulls) == 1000 and x.grad.item() == 2.0**1000
 
 
-# ------------------------------------------------------------------------------------------------ threads and interrupts
+# ----------------------------------------------------------------------------------------------- threads and interrupts
 
 
 def test_concurrent_backward_passes_over_one_graph() -> None:
@@ -783,52 +762,28 @@ def test_concurrent_training_of_separate_models() -> None:
         assert list(pool.map(train, range(4))) == alone
 
 
-def interrupted_at(count: int, run: Callable[[], None]) -> bool:
-    """Run it, raise KeyboardInterrupt before its `count`-th bytecode instruction, and say whether it came so far."""
-    seen = 0
-
-    def tracer(frame: FrameType, event: str, argument: object) -> Any:
-        nonlocal seen
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            seen += 1
-            if seen == count:
-                raise KeyboardInterrupt
-        return tracer
-
-    before = sys.gettrace()
-    sys.settrace(tracer)
-    try:
-        run()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
-
-
-@pytest.mark.parametrize(("retain", "create"), [(False, False), (True, False), (True, True)])
-def test_an_interrupt_leaves_all_gradients_old_or_all_new(retain: bool, create: bool) -> None:
-    """Before any (here: every 5th) instruction. Afterwards the graph works, or says that it was freed."""
+@pytest.mark.parametrize(("retain", "create", "step"), [(False, False, 1), (True, False, 1), (True, True, 3)])
+def test_an_interrupt_leaves_all_gradients_old_or_all_new(retain: bool, create: bool, step: int) -> None:
+    """Wherever Python looks out for signals. Afterwards the graph works, or says that it was freed."""
     seen = set()
-    for count in itertools.count(1, 5):
+    for count in itertools.count(1, step):
         x, y, z = leaf(1.0, 2.0), leaf(3.0, 4.0), leaf(5.0)
-        out = ((x * y + z).exp() * 0.0 + x[0] * y * z).sum()
+        out = (x * y).sum() * z
         if not interrupted_at(count, lambda o=out: o.backward(retain_graph=retain, create_graph=create)):  # type: ignore[misc]
             break
         assert not accumulating.locked() and is_grad_enabled()
         grads = [None if v.grad is None else v.grad.tolist() for v in (x, y, z)]
-        assert grads in ([None, None, None], [[35.0, 0.0], [5.0, 5.0], 7.0])
+        assert grads in ([None, None, None], [[15.0, 20.0], [5.0, 10.0], 11.0])
         seen.add(grads[0] is None)
         for v in (x, y, z):
             v.grad = None
         try:
             out.backward()
-            assert x.grad.tolist() == [35.0, 0.0]
+            assert x.grad.tolist() == [15.0, 20.0]
         except RuntimeError as error:
             assert "freed by an earlier backward" in str(error) and not retain
             assert x.grad is y.grad is z.grad is None
-    assert True in seen
+    assert True in seen and count > 20
 
 
 def test_comparisons_have_no_derivative() -> None:
