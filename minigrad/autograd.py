@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
+from functools import partial
 from itertools import repeat
 from threading import Lock
 from typing import Any, Protocol
@@ -188,8 +189,9 @@ def difference(fn: Callable[..., Any], inputs: tuple[Any, ...], x: Any, k: int, 
 
 def compare(value: float, expected: float, where: str, atol: float, rtol: float) -> None:
     """Raise an error unless `value` is near `expected`."""
-    if value != value or expected != expected:
-        raise ValueError(f"gradcheck: NaN in {where}: gradient {value}, difference {expected}; choose another point")
+    if not (math.isfinite(value) and math.isfinite(expected)):
+        kind = "NaN" if value != value or expected != expected else "infinity"
+        raise ValueError(f"gradcheck: {kind} in {where}: gradient {value}, difference {expected}; choose another point")
     if math.fabs(value - expected) > atol + rtol * math.fabs(expected):
         raise AssertionError(f"gradcheck: {where}: gradient {value:.9g}, central difference {expected:.9g}")
 
@@ -218,9 +220,12 @@ def gradgradcheck(
     checked = [x for x in inputs if x.requires_grad]
     weights = [y.detach().sigmoid() + 0.5 for y in sequence(fn(*inputs)) if y.requires_grad]
 
-    def first(*xs: Any) -> tuple[Any, ...]:
+    def first(*xs: Any, create_graph: bool = True) -> tuple[Any, ...]:
         outputs = [y for y in sequence(fn(*xs)) if y.requires_grad]
-        found = grad(outputs, checked, weights, create_graph=True, allow_unused=True)
+        found = grad(outputs, checked, weights, create_graph=create_graph, allow_unused=True)
         return tuple(g for g in found if g is not None)
 
+    for i, (g, recorded) in enumerate(zip(first(*inputs, create_graph=False), first(*inputs), strict=True)):
+        if not all(map(partial(math.isclose, rel_tol=rtol, abs_tol=atol), g.array.flat, recorded.array.flat)):
+            raise AssertionError(f"gradgradcheck: gradient {i} is another one under create_graph: {g} and {recorded}")
     return gradcheck(first, inputs, eps, atol, rtol)

@@ -9,9 +9,8 @@ from collections.abc import Callable
 
 # What Python itself puts into the body of a class.
 BOOKKEEPING = frozenset(
-    "__module__ __qualname__ __doc__ __dict__ __weakref__ __firstlineno__ "
-    "__static_attributes__ __annotations__ __annotate__ __annotate_func__ "
-    "__annotations_cache__".split()
+    "__module__ __doc__ __dict__ __weakref__ __firstlineno__ __static_attributes__ "
+    "__annotations__ __annotate__ __annotate_func__ __annotations_cache__".split()
 )
 
 

@@ -85,6 +85,11 @@ def test_a_public_name_wins_over_a_module_of_the_same_spelling(monkeypatch):
     assert minigrad.draw == "the public one"
 
 
+def test_a_public_name_can_be_replaced(monkeypatch):
+    monkeypatch.setattr(minigrad, "Scalar", "another")
+    assert minigrad.Scalar == "another"
+
+
 def test_other_modules_are_bound_as_always():
     module = importlib.import_module("minigrad.scalar")
     assert minigrad.scalar is module

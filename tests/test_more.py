@@ -89,6 +89,7 @@ def test_equality_without_a_hash_makes_unhashable_as_in_one_body():
 
 def test_what_the_class_is_stays_untouched():
     Point = base()
+    Point.__module__ = "elsewhere"
     kept = {name: getattr(Point, name) for name in ("__doc__", "__module__", "__qualname__", "__slots__", "__init__")}
 
     @more(Point)

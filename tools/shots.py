@@ -152,6 +152,7 @@ def browser() -> Iterator[Browser]:
 def context(started: Browser, width: int, theme: str) -> BrowserContext:
     """A fresh browser window in which the reader has chosen `theme`."""
     window = started.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    window.set_default_timeout(120_000)  # a busy machine is no finding
     window.add_init_script(
         f"try {{ localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}'); }} catch {{}}"
     )
@@ -184,12 +185,12 @@ def visit(window: BrowserContext, address: str, page: str, width: int, theme: st
     tab.on("pageerror", lambda error: found.console.append(f"uncaught: {error}"))
     tab.on("response", answered)
     tab.goto(f"{address}/{page}.html", wait_until="load")
-    tab.wait_for_load_state("networkidle")
     tab.wait_for_function(
         """() => [...document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')]
                .every((view) => view.nextElementSibling?.childElementCount || view.nextElementSibling?.textContent)"""
     )
     tab.evaluate("() => document.fonts.ready.then(() => true)")
+    tab.wait_for_timeout(200)  # for whatever a script does after the page was loaded
     found.overflow += tab.evaluate(OVERFLOW)
     found.no_alt += tab.evaluate(NO_ALT)
     found.formulas += tab.evaluate(REFUSED)
