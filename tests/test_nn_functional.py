@@ -84,7 +84,7 @@ def test_cross_entropy_of_nothing(logits: np.ndarray, target: np.ndarray) -> Non
 def test_cross_entropy_is_stable(row: list[float]) -> None:
     """No overflow, no warning, and PyTorch's numbers, in float64 and float32."""
     for dtype in (np.float64, np.float32):
-        if max(map(abs, row)) > np.finfo(dtype).max:
+        if max(map(abs, row)) > float(np.finfo(dtype).max):
             continue
         for target in range(3):
             x, theirs = twins(np.array([row], dtype))
