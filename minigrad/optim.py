@@ -58,7 +58,11 @@ class Optimizer:
         """Take on more parameters, with options of their own."""
         params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         for p in params:
-            if not isinstance(p, Tensor) or not p.is_leaf or not p.requires_grad:
+            if (
+                not isinstance(p, Tensor)
+                or not p.is_leaf
+                or not any(getattr(q, "requires_grad", False) for q in params)
+            ):
                 raise TypeError(f"{type(self).__name__}: found {p!r:.60}, expected leaf tensors that require grad")
         unknown = group.keys() - self.defaults.keys() - {"params"}
         if unknown:

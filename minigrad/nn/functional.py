@@ -132,7 +132,7 @@ def cross_entropy(
     if reduction == "none":
         return fused_entropy(logits, q, axis=1).reshape(input.shape[:axis] + input.shape[axis + 1 :])
     if reduction == "mean" and not counted:  # nothing to average: NaN, as in PyTorch
-        return fused_entropy(logits, q, axis=None) * math.nan
+        return fused_entropy(logits, q, axis=None) + math.nan
     return fused_entropy(logits, q / counted if reduction == "mean" else q, axis=None)
 
 

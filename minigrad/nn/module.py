@@ -92,13 +92,13 @@ class Module:
         """The modules set on this one, with their names."""
         return ((name, module) for name, module in self.modules_held.items() if module is not None)
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all below it, each once, with dotted names."""
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """This module and all below it, each once, with dotted names; a shared one under each of its names if not."""
         seen: set[int] = set()
         stack = [(prefix, self)]
         while stack:
             name, module = stack.pop()
-            if id(module) not in seen:
+            if id(module) not in seen or not remove_duplicate:
                 seen.add(id(module))
                 yield name, module
                 children = [(f"{name}.{key}" if name else key, child) for key, child in module.named_children()]
@@ -154,7 +154,7 @@ class Module:
     def state_dict(self) -> dict[str, Tensor]:
         """Name to tensor for all parameters and buffers. The tensors share memory with the module's."""
         state: dict[str, Tensor] = {}
-        for prefix, module in self.named_modules():
+        for prefix, module in self.named_modules(remove_duplicate=False):
             for name, value in {**module.parameters_held, **module.buffers_held}.items():
                 if value is not None:
                     state[f"{prefix}.{name}" if prefix else name] = value.detach()
