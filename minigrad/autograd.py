@@ -29,7 +29,7 @@ class Node(Protocol):
 
 
 def consumers_first(roots: Collection[Node]) -> Iterator[Node]:
-    """Yield each node that `roots` were computed from, after all the nodes that used it.
+    """Yield each node that `roots` (all distinct) were computed from, after all the nodes that used it.
 
     Counts the uses first, then walks. Both loops keep their own list, so depth costs no
     recursion. Every node is yielded once, and every edge is followed twice.

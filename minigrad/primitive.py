@@ -150,7 +150,7 @@ class Writes:
     def __init__(self) -> None:
         self.clock = 0
         self.ticking = threading.Lock()
-        self.last: dict[int, tuple[int, object]] = {}
+        self.last: dict[int, list[Any]] = {}  # by id of the owner: when, and a reference that cleans up
 
     def note(self, array: Array) -> None:
         """Record that `array`, and so every view of its memory, was written now."""
@@ -158,7 +158,9 @@ class Writes:
         key = id(owner)
         with self.ticking:
             self.clock += 1
-            self.last[key] = self.clock, weakref.ref(owner, lambda _: self.last.pop(key, None))
+            if key not in self.last:
+                self.last[key] = [0, weakref.ref(owner, lambda _: self.last.pop(key, None))]
+            self.last[key][0] = self.clock
 
     def since(self, array: Array, clock: int) -> bool:
         """Whether the memory of `array` was written after `clock`."""

@@ -275,7 +275,7 @@ COMPARABLE = (Scalar, *NUMBER)
 
 
 class Freed(tuple[float, ...]):
-    """The slopes of a Scalar whose graph is used up: reading them raises RuntimeError."""
+    """The slopes of a Scalar whose graph is used up: going through them raises RuntimeError."""
 
     def __iter__(self) -> NoReturn:
         raise RuntimeError(

@@ -141,6 +141,21 @@ MISTAKES = [
     Mistake(
         "a tensor that does not require grad, optimised", lambda: optim.SGD([mg.ones(2)]), TypeError, ("require grad",)
     ),
+    Mistake(
+        "float64 data into a float32 layer",
+        lambda: nn.Linear(2, 2)(mg.ones(3, 2, dtype=mg.float64)),
+        TypeError,
+        ("float64", "float32", ".to("),
+    ),
+    Mistake(
+        "a function where a module belongs",
+        lambda: nn.Sequential(nn.Linear(2, 2), F.relu),
+        TypeError,
+        ("modules", "place 1", "nn.ReLU()"),
+    ),
+    Mistake("a list into a layer", lambda: nn.Linear(2, 2)([1.0, 2.0]), TypeError, ("list", "tensor(...)")),
+    Mistake("one tensor to an optimiser", lambda: optim.SGD(leaf(2)), TypeError, ("[p]",)),
+    Mistake("a parameter given twice", lambda: optim.SGD([p := leaf(2), p]), ValueError, ("twice",)),
     Mistake("a negative learning rate", lambda: optim.SGD([leaf(2)], lr=-0.1), ValueError, ("lr=-0.1",)),
     Mistake(
         "an argument that PyTorch has", lambda: optim.SGD([leaf(2)], lr=0.1, foreach=True), TypeError, ("foreach",)
