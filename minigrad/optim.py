@@ -6,6 +6,7 @@ Made from chapter 4, Train a multilayer perceptron.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 from minigrad.nn.module import clear_grad
@@ -92,8 +93,8 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
-            if not value >= 0:
-                raise ValueError(f"SGD: found {name}={value}, expected a number that is not negative")
+            if not isinstance(value, Real) or not value >= 0:
+                raise ValueError(f"SGD: found {name}={value!r}, expected a number that is not negative")
         if nesterov and (momentum == 0 or dampening != 0):
             raise ValueError("SGD: nesterov needs a momentum above 0 and no dampening")
         options = {"momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov}

@@ -60,6 +60,13 @@ def test_a_gradient_for_each_output() -> None:
         backward(x * 2, [minigrad.tensor(1.0), None])
 
 
+@pytest.mark.parametrize("wrong", [[], 3.0, [minigrad.ones(1), "a"]])
+def test_outputs_are_tensors(wrong: Any) -> None:
+    for function in (backward, lambda outputs: grad(outputs, leaf(1.0))):
+        with pytest.raises(TypeError, match=r"backward: found .* expected at least one tensor, and tensors only"):
+            function(wrong)
+
+
 # ----------------------------------------------------------------------------------------------------------------- grad
 
 

@@ -100,6 +100,12 @@ x2, x3 = minigrad.ones(2), minigrad.ones(3)
             r"cat: all axes but 0 must agree, found shapes \[\(2, 3\), \(3, 2\)\]",
         ),
         (lambda: minigrad.cat([x2, x2], 1), IndexError, r"dim: found 1, but shape \(2,\) has axes -1 to 0"),
+        (lambda: minigrad.cat(minigrad.ones(2)), ValueError, "cat: 0-d tensors have no axis"),
+        (
+            lambda: minigrad.allclose(x2, [1.0, 1.0]),
+            TypeError,
+            r"allclose: expected tensors, found \[1.0, 1.0\] \(list\)",
+        ),
         (lambda: minigrad.softmax(x2), TypeError, "'dim'"),
         (lambda: minigrad.where([True, False], x2, x3), ValueError, "where: shapes"),
     ],

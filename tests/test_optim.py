@@ -122,6 +122,7 @@ p = minigrad.ones(2, requires_grad=True)
         ),
         (lambda: SGD([p], lr=-1.0), ValueError, "SGD: found lr=-1.0, expected a number that is not negative"),
         (lambda: SGD([p], lr=float("nan")), ValueError, "SGD: found lr=nan"),
+        (lambda: SGD([p], lr="0.1"), ValueError, "SGD: found lr='0.1', expected a number"),
         (lambda: SGD([p], momentum=-0.1), ValueError, "SGD: found momentum=-0.1"),
         (lambda: SGD([p], weight_decay=-0.1), ValueError, "SGD: found weight_decay=-0.1"),
         (lambda: SGD([p], nesterov=True), ValueError, "SGD: nesterov needs a momentum above 0 and no dampening"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -106,6 +108,12 @@ def test_gradients_flow_through_batches() -> None:
     assert x.grad.tolist() == [1.0, 1.0, 0.0, 0.0]
 
 
+def test_found_without_an_import_of_its_own() -> None:
+    program = "import minigrad as torch; print(torch.utils.data.DataLoader.__name__, torch.nn.init.__name__)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("DataLoader minigrad.nn.init\n", "")
+
+
 def test_an_empty_data_set() -> None:
     assert list(DataLoader(TensorDataset(minigrad.zeros(0, 2)), 3)) == []
 
@@ -123,7 +131,14 @@ class Unfinished(Dataset):
             r"first axes differ .*\(3, 2\), \(2,\)",
         ),
         (lambda: TensorDataset(), ValueError, "TensorDataset: first axes differ or nothing was given"),
-        (lambda: DataLoader([1, 2], batch_size=0), ValueError, "DataLoader: found batch_size=0, expected at least 1"),
+        (
+            lambda: DataLoader([1, 2], batch_size=0),
+            ValueError,
+            "DataLoader: found batch_size=0, expected a whole number, at least 1",
+        ),
+        (lambda: DataLoader([1, 2], batch_size=2.5), ValueError, "DataLoader: found batch_size=2.5, expected a whole"),
+        (lambda: TensorDataset([1, 2]), TypeError, r"TensorDataset: expected tensors, found \['list'\]"),
+        (lambda: minigrad.utils.foo, AttributeError, "minigrad.utils has no 'foo'"),
         (lambda: DataLoader([1, 2], num_workers=2), TypeError, "'num_workers'"),
         (lambda: len(Unfinished()), NotImplementedError, "Unfinished has no __len__: return the number of samples"),
         (lambda: Unfinished()[0], NotImplementedError, "Unfinished has no __getitem__: return sample number"),

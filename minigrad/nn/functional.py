@@ -93,10 +93,10 @@ def composed_entropy(logits: Tensor, q: Any, axis: int | None) -> Tensor:
 
 def entropy_forward(logits: Array, q: Array, axis: int | None) -> tuple[Array, Array]:
     """Minus the sum of q log softmax(logits) over `axis` (everything if None); saves log softmax."""
-    logp = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
-    logp -= np.log(np.exp(logp).sum(axis=1, keepdims=True))
+    logp = logits - np.maximum.reduce(logits, axis=1, keepdims=True, initial=-np.inf)
+    logp -= np.log(np.add.reduce(np.exp(logp), axis=1, keepdims=True))
     out = np.vdot(q, logp) if axis is None else np.einsum("ij,ij->i", q, logp)
-    if np.isnan(out).any():  # 0 times -inf: a class that is ruled out and not asked for
+    if (out != out).any():  # 0 times -inf: a class that is ruled out and not asked for
         out = np.where(q == 0, 0, q * np.where(q == 0, 0, logp)).sum(axis)
     return -out, logp
 
@@ -184,19 +184,21 @@ def target_rows(
 
     Raises ValueError for a class that is out of range.
     """
-    classes = input.shape[axis]
-    used = np.flatnonzero(t != ignore_index)
-    t = t[used]
+    classes, used = input.shape[axis], np.arange(t.size)
+    q = np.zeros((t.size, classes), input.dtype)
+    ignored = t == ignore_index
+    if ignored.any():
+        used, t = used[~ignored], t[~ignored]
     if t.size and (t.min() < 0 or t.max() >= classes):
         raise ValueError(
             f"cross_entropy: found class {t.min() if t.min() < 0 else t.max()}, expected 0 to {classes - 1}"
         )
-    w = np.ones(classes, input.dtype) if weight is None else weight.array
-    q = np.zeros((math.prod(input.shape) // max(classes, 1), classes), input.dtype)
-    if label_smoothing:
-        q[used] = label_smoothing / classes * w
-    q[used, t] += (1 - label_smoothing) * w[t]
-    return q, float(w[t].sum())
+    rest = label_smoothing / max(classes, 1)
+    if rest:
+        q[used] = rest if weight is None else rest * weight.array
+    scale: Any = 1.0 if weight is None else weight.array[t]
+    q[used, t] = (1 - label_smoothing + rest) * scale
+    return q, float(t.size if weight is None else scale.sum())
 
 
 def binary_cross_entropy_with_logits(

@@ -26,7 +26,7 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: Any = None) -> None:
         Module.__init__(self)
         self.in_features, self.out_features = in_features, out_features
-        bound = 1 / math.sqrt(in_features) if in_features else 0.0
+        bound = 1 / math.sqrt(in_features) if in_features > 0 else 0.0
         self.weight = Parameter(uniform_(zeros(out_features, in_features, dtype=dtype), -bound, bound))
         self.register_parameter(
             "bias", Parameter(uniform_(zeros(out_features, dtype=dtype), -bound, bound)) if bias else None

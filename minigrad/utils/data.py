@@ -29,6 +29,8 @@ class TensorDataset(Dataset):
     """Tensors whose first axis counts the samples: sample i is ``(x[i], y[i], ...)``."""
 
     def __init__(self, *tensors: Tensor) -> None:
+        if not all(isinstance(t, Tensor) for t in tensors):
+            raise TypeError(f"TensorDataset: expected tensors, found {[type(t).__name__ for t in tensors]}")
         if len({len(t) for t in tensors}) != 1:
             raise ValueError(f"TensorDataset: first axes differ or nothing was given: {[t.shape for t in tensors]}")
         self.tensors = tensors
@@ -54,8 +56,8 @@ class DataLoader:
         generator: Generator | None = None,
         drop_last: bool = False,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"DataLoader: found batch_size={batch_size}, expected at least 1")
+        if batch_size < 1 or batch_size % 1:
+            raise ValueError(f"DataLoader: found batch_size={batch_size}, expected a whole number, at least 1")
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
         self.generator, self.drop_last = generator, drop_last
 
