@@ -45,10 +45,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 
 def from_numpy(array: Array) -> Tensor:
     """A tensor that shares the memory of `array`."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError(
-            f"from_numpy: found {type(array).__name__}, expected a NumPy array; use tensor(...) for other data"
-        )
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        kind = f"an array of {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise TypeError(f"from_numpy: found {kind}, expected a NumPy array of numbers; use tensor(...) for other data")
     return leaf(array, False)
 
 

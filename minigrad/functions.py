@@ -32,7 +32,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors end to end along the existing axis `dim`. Raises ValueError where the other axes differ."""
-    if not tensors:
+    if len(tensors) == 0:
         raise ValueError("cat: found no tensors, expected at least one")
     tensors = [x for x in only_tensors("cat", tensors) if x.shape != (0,)] or tensors[:1]
     if not tensors[0].ndim:
@@ -82,4 +82,5 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether |input - other| <= atol + rtol |other| everywhere."""
+    only_tensors("allclose", (input, other))
     return bool(np.allclose(input.array, other.array, rtol, atol, equal_nan))

@@ -363,7 +363,10 @@ def promote(name: str, arrays: list[Any], how: str) -> list[Any]:
     else:
         return arrays  # the common case: one float dtype
     arrays = [x.item() if isinstance(x, np.generic) else x for x in arrays]
-    dtype = common_dtype(arrays)
+    try:
+        dtype = common_dtype(arrays)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
     if how == "float" and dtype.kind != "f":
         dtype = Default.dtype
     return [x.astype(dtype, copy=False) if isinstance(x, np.ndarray) else x for x in arrays]

@@ -87,4 +87,6 @@ def collate(samples: list[Any]) -> Any:
         return stack(samples)
     if isinstance(first, str):
         return samples
-    return Tensor(np.stack(samples) if isinstance(first, np.ndarray) else samples)
+    if isinstance(first, np.ndarray):
+        return Tensor(np.stack(samples))
+    return Tensor(samples, dtype=np.float64 if isinstance(first, float) else None)  # float64, as PyTorch makes it
