@@ -303,7 +303,8 @@ def test_every_module_has_tests():
     """A module of the package is imported by name in at least one file of tests/."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
     imported = set(re.findall(r"(?:import|from) (minigrad(?:\.\w+)*)", text))
-    imported |= {f"{home}.{name}" for home, name in re.findall(r"from (minigrad(?:\.\w+)*) import (\w+)", text)}
+    for home, names in re.findall(r"from (minigrad(?:\.\w+)*) import ([\w, ]+)", text):
+        imported |= {f"{home}.{name.strip()}" for name in names.split(",")}
     dotted = {
         tangle.Module(name).dotted for chapter in read_chapters() for cell in chapter.cells for name in cell.modules
     }
