@@ -117,7 +117,7 @@ def sequence(values: Any) -> tuple[Any, ...]:
 def start(outputs: tuple[Any, ...], gradients: Any, create_graph: bool) -> Any:
     """The cotangents of `outputs` to begin with."""
     gradients = (None,) * len(outputs) if gradients is None else sequence(gradients)
-    if not outputs or not all([hasattr(output, "seed") for output in outputs]):
+    if not outputs or not all(hasattr(output, "seed") for output in outputs):
         raise TypeError(f"backward: found {outputs!r:.60}, expected at least one tensor, and tensors only")
     if len(gradients) != len(outputs):
         raise ValueError(

@@ -33,6 +33,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "clamp": lambda t, a, b: t.clamp(a, min=-0.6, max=1.0) + t.clamp(b, max=0.3),
     "abs": lambda t, a, b: t.abs(a) * b,
     "logsumexp": lambda t, a, b: t.logsumexp(a, dim=(0, 1), keepdim=True) * b,
+    "logsumexp without the axis": lambda t, a, b: t.logsumexp(a, 1) + b.sum(1),
     "softmax": lambda t, a, b: t.softmax(a, dim=-1) * b,
     "log_softmax": lambda t, a, b: t.log_softmax(a, dim=0) * b,
     "softmax in float64": lambda t, a, b: t.softmax(a, 0, dtype=t.float64) * b,
