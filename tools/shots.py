@@ -39,7 +39,8 @@ FLAGS = (
     "--disable-sync",
 )
 
-# What sticks out of the page to the right, unless something around it scrolls. Names the innermost elements only.
+# What sticks out of the page to the right, unless something around it scrolls (the innermost elements are named), and
+# formulas whose beginning no scrolling brings into view.
 OVERFLOW = """() => {
   const edge = document.documentElement.clientWidth + 1;
   const scrolls = (node) => {
@@ -59,6 +60,10 @@ OVERFLOW = """() => {
     .map((node) => `${name(node)} ends at ${Math.round(node.getBoundingClientRect().right)} px`);
   const whole = document.documentElement.scrollWidth;
   if (whole > edge) found.push(`the page is ${whole} px wide`);
+  for (const box of document.querySelectorAll("main div.math")) {
+    const lost = box.getBoundingClientRect().left - (box.querySelector(".katex-html")?.getBoundingClientRect().left ?? 1e9);
+    if (lost > 1) found.push(`a formula begins ${Math.round(lost)} px left of where one can scroll`);
+  }
   return [...new Set(found)].slice(0, 10);
 }"""
 NO_ALT = """() => {
