@@ -61,7 +61,8 @@ OVERFLOW = """() => {
   const whole = document.documentElement.scrollWidth;
   if (whole > edge) found.push(`the page is ${whole} px wide`);
   for (const box of document.querySelectorAll("main div.math")) {
-    const lost = box.getBoundingClientRect().left - (box.querySelector(".katex-html")?.getBoundingClientRect().left ?? 1e9);
+    const formula = box.querySelector(".katex-html");
+    const lost = formula ? box.getBoundingClientRect().left - formula.getBoundingClientRect().left : 0;
     if (lost > 1) found.push(`a formula begins ${Math.round(lost)} px left of where one can scroll`);
   }
   return [...new Set(found)].slice(0, 10);
