@@ -76,7 +76,8 @@ def test_allclose(close: float) -> None:
     for options in ({}, {"rtol": 1e-2}, {"atol": 1e-2}, {"equal_nan": True}):
         ours = minigrad.allclose(minigrad.tensor(a), minigrad.tensor(b), **options)
         assert ours is torch.allclose(torch.tensor(a), torch.tensor(b), **options)
-    assert minigrad.allclose(minigrad.tensor([np.nan]), minigrad.tensor([np.nan]), equal_nan=True)
+    nan = minigrad.tensor([np.nan])
+    assert minigrad.allclose(nan, nan, equal_nan=True) and not minigrad.allclose(nan, nan)
 
 
 x2, x3 = minigrad.ones(2), minigrad.ones(3)

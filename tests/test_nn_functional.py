@@ -241,6 +241,12 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
         ValueError,
         r"mse_loss: input \(4, 1\) and target \(4,\) differ; reshape one",
     ),
+    (lambda: F.mse_loss(ones(4), ones(4), reduction="avg"), ValueError, "mse_loss: found reduction='avg', expected"),
+    (
+        lambda: F.binary_cross_entropy_with_logits(ones(4), ones(4), reduction="avg"),
+        ValueError,
+        "binary_cross_entropy_with_logits: found reduction='avg'",
+    ),
     (lambda: F.mse_loss(ones(4), 1.0), TypeError, "mse_loss: found Tensor and float, expected two tensors; wrap data"),
     (
         lambda: F.binary_cross_entropy_with_logits(ones(4), ones(4, 1)),
