@@ -337,6 +337,20 @@ def test_the_slopes_at_kinks() -> None:
     assert slopes(lambda x: x.std(0), [2.0, 2.0]) == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_both_sides_of_a_tie_get_half(name: str) -> None:
+    assert_twins(*named(name), np.array([1.0, 2.0, 3.0]), np.array([1.0, 5.0, 0.0]))
+    assert_twins(*named(name), np.array([2.0]), np.array([[2.0], [1.0], [2.0]]))
+
+
+def test_clamp_at_its_bounds() -> None:
+    x = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+    assert_twins(*named("clamp"), x, np.array(-0.5), np.array(0.5))
+    assert_twins(*named("clamp"), x, x.copy(), x + 0.1)
+    assert_twins(*named("clamp"), x, x - 0.1, x.copy())
+    assert_twins(*named("clamp"), x, np.array(0.5), np.array(0.5))
+
+
 def test_clamp_with_crossed_bounds() -> None:
     x = np.array([-2.0, 0.0, 2.0])
     assert_twins(*named("clamp"), x, np.array(1.0), np.array(-1.0))
