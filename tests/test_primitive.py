@@ -614,6 +614,9 @@ def test_rules_and_arguments_are_counted() -> None:
     out = plus(leaf(1.0), leaf(2.0))
     with pytest.raises(ValueError, match="zip"):
         out.backward()
+    half = Primitive("half", lambda a, b, c: a + b + c, lambda g, out, a, b, c: g, None)
+    with pytest.raises(ValueError, match="zip"):
+        half(leaf(1.0), leaf(2.0), leaf(3.0))
     pair = Fused("pair", lambda a, b: (a + b, None), lambda g, out, saved, a, b: (lambda: g,))
     out = pair(leaf(1.0), leaf(2.0))
     with pytest.raises(ValueError, match="zip"):

@@ -53,6 +53,15 @@ def test_layers_start_from_everybodys_stream() -> None:
     assert nn.Linear(3, 2).weight.tolist() == first != nn.Linear(3, 2).weight.tolist()
 
 
+def test_where_draws_in_place_fall() -> None:
+    manual_seed(0)
+    x = minigrad.zeros(10_000)
+    assert 0.0 <= x.uniform_().min().item() < 0.01 and 0.99 < x.max().item() < 1.0
+    assert -3.0 <= x.uniform_(-3.0, -2.0).min().item() and x.max().item() < -2.0
+    assert abs(x.normal_().mean().item()) < 0.05 and abs(x.std().item() - 1.0) < 0.05
+    assert abs(x.normal_(5.0, 2.0).mean().item() - 5.0) < 0.1 and abs(x.std().item() - 2.0) < 0.1
+
+
 def test_manual_seed_returns_the_generator() -> None:
     assert manual_seed(1) is everybody and stream(None) is everybody.numpy
     assert Generator().numpy.random() != Generator().numpy.random()
