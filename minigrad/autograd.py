@@ -135,6 +135,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    *,
     allow_unused: bool = False,
 ) -> tuple[Any, ...]:
     """The derivatives of the sum of `outputs` with respect to each of `inputs`, as a tuple; no `.grad` is touched.

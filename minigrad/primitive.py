@@ -214,7 +214,7 @@ class Operation:
         if self.args is None:
             raise RuntimeError(
                 f"backward through {self.primitive.name}: this graph was freed by an earlier backward(); "
-                "compute the output again, or pass retain_graph=True the first time"
+                "compute the output again, pass retain_graph=True the first time, or detach() what an earlier step left"
             )
         if self.clock != writes.clock:
             self.refuse_stale()
@@ -496,7 +496,8 @@ class Fused(Primitive):
             self.pull(node, g, cotangents, node.traced_args(g.wrap), node.out)
             return
         aliases = [None if n is None else Alias(n) for n in node.nodes]
-        inputs = [arg if a is None else g.wrap(arg, a) for arg, a in zip(node.args or (), aliases, strict=True)]
+        pairs = zip(node.args or (), aliases, strict=True)
+        inputs = [g.wrap(arg, alias) if isinstance(arg, np.ndarray) else arg for arg, alias in pairs]
         start = Cotangents()
         start[self.composition(*inputs, **node.options).node] = g
         for alias, part in propagate(start, retain_graph=True, create_graph=True).items():

@@ -1,11 +1,14 @@
-"""Every sample that PyTorch's operator database has for the operators of the engine, up to chapter 4.
+"""Every sample that PyTorch's operator database has for the operators that minigrad offers.
 
 The table, with the counts, is what ``python -m tests.opdb`` prints.
 """
 
+from collections import Counter
+
 import pytest
 
-from tests.opdb import OPERATORS, UNSUPPORTED, Row, run, table
+from tests.counts import Row, table
+from tests.opdb import OPERATORS, UNSUPPORTED, run
 
 
 @pytest.mark.parametrize("name", OPERATORS)
@@ -13,7 +16,7 @@ def test_every_sample_passes(name: str) -> None:
     row = run(name)
     assert row.failed == []
     assert row.samples > 0
-    assert row.unsupported.total() <= 0.05 * row.samples
+    assert row.unsupported.total() <= 0.1 * row.samples
 
 
 def test_each_unsupported_sample_has_a_reason() -> None:
@@ -37,8 +40,9 @@ def test_a_wrong_operator_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_table_counts() -> None:
-    rows = [Row("exp", 3, 2), Row("log", 1, 0, failed=["log: off"])]
+    rows = [Row("exp", 3, Counter(twice=2)), Row("log", 1, failed=["log: off"])]
     rows[0].unsupported["no complex numbers"] += 1
-    lines = table(rows).splitlines()
+    lines = table("operator", rows, "twice").splitlines()
+    assert lines[0] == "| operator | samples | passed | of these twice | unsupported | failed |"
     assert lines[2] == "| `exp` | 4 | 3 | 2 | 1: no complex numbers | 0 |"
     assert lines[4] == "| **2 operators** | 6 | 4 | 2 | 1 | 1 |"

@@ -1,4 +1,4 @@
-"""SGD against PyTorch over many steps, groups of parameters, and what is refused."""
+"""SGD against PyTorch over many steps, groups of parameters, and what is refused; what all optimisers share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch
 
 import minigrad
 from minigrad import nn, optim
-from minigrad.optim import SGD, Optimizer
+from minigrad.optim.optimizer import Optimizer
+from minigrad.optim.sgd import SGD
 
 OPTIONS: list[dict[str, Any]] = [
     {"lr": 0.1},
@@ -21,6 +22,8 @@ OPTIONS: list[dict[str, Any]] = [
     {"lr": 0.05, "momentum": 0.9, "nesterov": True},
     {"lr": 0.02, "momentum": 0.8, "nesterov": True, "weight_decay": 0.1},
     {"lr": 0.0},
+    {"lr": 0.05, "maximize": True, "weight_decay": 2.0},
+    {"lr": 0.05, "maximize": True, "momentum": 0.5, "dampening": 0.2},
 ]
 
 
@@ -36,7 +39,7 @@ def trajectory(library: Any, steps: int, **options: Any) -> np.ndarray:
         loss = ((p * p - q) ** 2).sum() + (q.sin() * 0.3).sum()
         if step % 7 == 3:  # some steps without a gradient for q
             loss = (p**4).sum()
-        loss.backward()
+        (-loss if options.get("maximize") else loss).backward()
         optimizer.step()
         path.append(np.concatenate([p.detach().numpy(), q.detach().numpy()]))
         if step == 50:
@@ -72,6 +75,53 @@ def test_in_place_so_that_all_who_hold_the_parameter_see_it() -> None:
     SGD(layer.parameters(), lr=0.5).step()
     assert np.allclose(array, before - 0.5) and state["weight"].tolist() == array.tolist()
     assert layer.weight.is_leaf and layer.weight.dtype == np.float32
+
+
+def test_a_learning_rate_that_is_a_tensor() -> None:
+    def run(library: Any) -> list[float]:
+        lr = library.tensor(0.25)
+        p = library.ones(2, requires_grad=True)
+        optimizer = library.optim.SGD([p], lr=lr, momentum=0.5)
+        for rate in (0.25, 0.125, 0.5):
+            lr.fill_(rate)  # it is looked at anew in every step
+            optimizer.zero_grad()
+            (p * p).sum().backward()
+            optimizer.step()
+        return [*p.tolist(), optimizer.param_groups[0]["lr"].item()]
+
+    assert run(minigrad) == run(torch)
+
+
+def test_a_closure_is_called_once_with_recording_on_and_its_loss_returned() -> None:
+    p = minigrad.ones(2, requires_grad=True)
+    optimizer = SGD([p], lr=0.25)
+    calls = []
+
+    def closure() -> minigrad.Tensor:
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        calls.append(loss)
+        return loss
+
+    with minigrad.no_grad():
+        assert optimizer.step(closure) is calls[0]
+        assert not minigrad.is_grad_enabled()
+    assert len(calls) == 1 and p.tolist() == [0.5, 0.5]
+    assert optimizer.step() is None
+
+
+def test_the_state_holds_the_buffer_as_a_tensor_of_its_own() -> None:
+    p = minigrad.ones(2, requires_grad=True)
+    optimizer = SGD([p], lr=0.1, momentum=0.9)
+    p.grad = gradient = minigrad.tensor([1.0, 2.0])
+    optimizer.step()
+    buffer = optimizer.state[p]["momentum_buffer"]
+    assert isinstance(buffer, minigrad.Tensor) and buffer.tolist() == [1.0, 2.0]
+    optimizer.step()
+    assert gradient.tolist() == [1.0, 2.0]
+    assert optimizer.state[p]["momentum_buffer"] is buffer  # renewed in place
+    assert np.allclose(buffer.tolist(), [1.9, 3.8])
 
 
 def test_frozen_parameters_stay() -> None:
@@ -123,11 +173,16 @@ p = minigrad.ones(2, requires_grad=True)
         (lambda: SGD([p], lr=-1.0), ValueError, "SGD: found lr=-1.0, expected a number that is not negative"),
         (lambda: SGD([p], lr=float("nan")), ValueError, "SGD: found lr=nan"),
         (lambda: SGD([p], lr="0.1"), ValueError, "SGD: found lr='0.1', expected a number"),
+        (lambda: SGD([p], lr=minigrad.tensor(-0.5)), ValueError, "SGD: found lr=-0.5"),
+        (lambda: SGD([p], lr=minigrad.tensor([0.1, 0.2])), ValueError, "SGD: found lr=tensor"),
+        (lambda: SGD([{"params": [p], "lr": -1.0}]), ValueError, "SGD: found lr=-1.0"),
         (lambda: SGD([p], momentum=-0.1), ValueError, "SGD: found momentum=-0.1"),
         (lambda: SGD([p], weight_decay=-0.1), ValueError, "SGD: found weight_decay=-0.1"),
         (lambda: SGD([p], nesterov=True), ValueError, "SGD: nesterov needs a momentum above 0 and no dampening"),
         (lambda: SGD([p], momentum=0.9, dampening=0.1, nesterov=True), ValueError, "SGD: nesterov needs"),
         (lambda: SGD([p], fused=True), TypeError, "'fused'"),
+        (lambda: SGD([p], 0.1, 0, 0, 0, False, True), TypeError, "positional"),
+        (lambda: optim.LBFGS, AttributeError, "minigrad.optim has no 'LBFGS'"),
     ],
 )
 def test_refused(wrong: Any, kind: type[Exception], message: str) -> None:

@@ -80,3 +80,52 @@ class DecisionBoundary(Control):
     hidden = traitlets.Int(8, min=1, max=16).tag(sync=True)
     rate = traitlets.Float(0.5).tag(sync=True)
     seed = traitlets.Int(3).tag(sync=True)
+
+
+class PolynomialFit(Control):
+    """A polynomial through a few noisy points: its degree, a penalty on its coefficients, its error on new points."""
+
+    _esm = front_end("polynomial_fit")
+    about = "fit a polynomial to a few points: its degree, their number, a penalty, and the error on new points"
+
+    degree = traitlets.Int(9, min=0, max=14).tag(sync=True)
+    points = traitlets.Int(12, min=5, max=100).tag(sync=True)
+    power = traitlets.Float(-9.0).tag(sync=True)
+    seed = traitlets.Int(1).tag(sync=True)
+
+
+class SignalFlow(Control):
+    """A deep random network: the size of activations and of derivatives, layer by layer."""
+
+    _esm = front_end("signal_flow")
+    about = "choose depth, bend and gain of a random network and see the size of activations and derivatives"
+
+    bend = traitlets.Enum(("none", "sigmoid", "tanh", "relu"), default_value="tanh").tag(sync=True)
+    depth = traitlets.Int(20, min=1, max=40).tag(sync=True)
+    gain = traitlets.Float(0.6).tag(sync=True)
+    skip = traitlets.Bool(False).tag(sync=True)
+
+
+class Valley(Control):
+    """A hundred steps down a valley: learning rate, momentum, how narrow it is, and by how much it is turned."""
+
+    _esm = front_end("valley")
+    about = "go down a narrow valley: learning rate, momentum, condition, and the method"
+
+    method = traitlets.Enum(("sgd", "nesterov", "adam"), default_value="sgd").tag(sync=True)
+    lr = traitlets.Float(0.075).tag(sync=True)
+    momentum = traitlets.Float(0.0).tag(sync=True)
+    condition = traitlets.Float(25.0).tag(sync=True)
+    angle = traitlets.Float(0.0).tag(sync=True)
+
+
+class TimeReach(Control):
+    """Thirty steps of a recurrent unit: how much of the derivative at the last step arrives at each one before it."""
+
+    _esm = front_end("time_reach")
+    about = "move the spectral radius or the forget bias and see how much arrives at each of thirty steps"
+
+    network = traitlets.Enum(("linear", "tanh", "lstm", "lstm1997"), default_value="linear").tag(sync=True)
+    radius = traitlets.Float(0.8).tag(sync=True)
+    input = traitlets.Float(0.5).tag(sync=True)
+    bias = traitlets.Float(0.0).tag(sync=True)

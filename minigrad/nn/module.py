@@ -92,7 +92,7 @@ class Module:
         """The modules set on this one, with their names."""
         return ((name, module) for name, module in self.modules_held.items() if module is not None)
 
-    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+    def named_modules(self, *, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
         """This module and all below it, each once, with dotted names; a shared one under each of its names if not."""
         seen: set[int] = set()
         stack = [(prefix, self)]
@@ -163,7 +163,8 @@ class Module:
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadReport:
         """Copy the numbers of `state_dict` (tensors or arrays) into the module, once all of it is checked.
 
-        Raises ValueError for misshaped entries and, if `strict`, for missing and unexpected ones.
+        Raises ValueError for misshaped entries and, if `strict`, for missing and unexpected ones; TypeError for what
+        holds no real numbers.
         """
         own = self.state_dict()
         given = {k: v.array if isinstance(v, Tensor) else np.asarray(v) for k, v in state_dict.items()}
@@ -178,8 +179,9 @@ class Module:
                 f"load_state_dict: nothing was loaded. Misshaped: {wrong or 'none'}. "
                 f"Missing: {report.missing_keys or 'none'}. Unexpected: {report.unexpected_keys or 'none'}."
             )
-        for key in own.keys() & given.keys():
-            own[key].copy_(Tensor(given[key]))
+        ready = {key: Tensor(given[key]) for key in own if key in given}
+        for key, numbers in ready.items():
+            own[key].copy_(numbers)
         return report
 
     def train(self, mode: bool = True) -> Module:

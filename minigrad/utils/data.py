@@ -53,6 +53,7 @@ class DataLoader:
         dataset: Any,
         batch_size: int = 1,
         shuffle: bool = False,
+        *,
         generator: Generator | None = None,
         drop_last: bool = False,
     ) -> None:
