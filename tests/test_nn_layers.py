@@ -29,6 +29,8 @@ LAYERS: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...]]] = [
     ("Sigmoid", (), {}, (4, 3)),
     ("Softmax", (), {"dim": 1}, (4, 3)),
     ("Softmax", (), {"dim": -2}, (4, 3, 2)),
+    ("GELU", (), {}, (4, 3)),
+    ("GELU", ("tanh",), {}, (4, 3)),
 ]
 
 

@@ -1,6 +1,6 @@
 """Layers and activations as modules.
 
-Made from chapter 4, Train a multilayer perceptron.
+Made from chapter 4, Train a multilayer perceptron; and chapter 6, Keep gradients alive.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from minigrad.creation import zeros
 from minigrad.functions import softmax
-from minigrad.nn.functional import linear
+from minigrad.nn.functional import gelu, linear
 from minigrad.nn.init import uniform_
 from minigrad.nn.module import Module, Parameter
 from minigrad.rules import relu, sigmoid, tanh
@@ -23,7 +23,7 @@ class Linear(Module):
     `weight` (out, in) and `bias` (out,) start as draws from U(-1/sqrt(in), 1/sqrt(in)), as in PyTorch.
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: Any = None) -> None:
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = None) -> None:
         Module.__init__(self)
         self.in_features, self.out_features = in_features, out_features
         bound = 1 / math.sqrt(in_features) if in_features > 0 else 0.0
@@ -90,3 +90,17 @@ class Softmax(Module):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
+
+
+class GELU(Module):
+    """x times the normal distribution function of x; see `functional.gelu`."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        Module.__init__(self)
+        self.approximate = approximate
+
+    def forward(self, input: Tensor) -> Tensor:
+        return gelu(input, self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
