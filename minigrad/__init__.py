@@ -3,8 +3,8 @@
 A public name is looked up in its module when it is first asked for, so that ``import minigrad`` is quick and needs no
 NumPy before the first tensor.
 
-Made from chapter 1, Compute on a graph; chapter 3, Differentiate arrays; and chapter 4, Train a multilayer
-perceptron.
+Made from chapter 1, Compute on a graph; chapter 3, Differentiate arrays; chapter 4, Train a multilayer perceptron;
+and chapter 8, Generalise beyond the training set.
 """
 
 from __future__ import annotations
@@ -65,3 +65,6 @@ HOME |= dict.fromkeys(["rand", "randint", "randn", "set_default_dtype", "tensor"
 
 
 HOME |= {name: name for name in ("autograd", "nn", "optim", "utils")} | {"tune_allocator": "memory"}
+
+
+HOME |= dict.fromkeys(["load", "save"], "files")

@@ -1,6 +1,7 @@
 """Layers, losses, and what they are made of, looked up when they are first asked for.
 
-Made from chapter 4, Train a multilayer perceptron.
+Made from chapter 4, Train a multilayer perceptron; chapter 6, Keep gradients alive; chapter 7, Backpropagate through
+time; and chapter 8, Generalise beyond the training set.
 """
 
 from __future__ import annotations
@@ -26,3 +27,13 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The public names."""
     return sorted(LAYERS)
+
+
+LAYERS |= dict.fromkeys(["BatchNorm1d", "LayerNorm"], "normalization") | {"GELU": "layers"}
+
+
+LAYERS |= dict.fromkeys(["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"], "rnn")
+LAYERS |= {"Embedding": "embedding", "utils": "utils"}
+
+
+LAYERS |= {"Dropout": "dropout"}
