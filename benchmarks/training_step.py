@@ -2,10 +2,9 @@
 
     python benchmarks/training_step.py [--pairs N] [--tune]
 
-Two networks, float32, one thread: forward, cross-entropy, backward, and an update by SGD, or by Adam. minigrad has no
-Adam before chapter 5, so here its gradients are moved by the few lines of NumPy below, on one flat vector; PyTorch uses
-its own. All three start from the same weights, and their losses have to agree. They take turns; the table shows the
-median of the ratios of their times. ``--tune`` calls `minigrad.tune_allocator()` first.
+Two networks, float32, one thread: forward, cross-entropy, backward, and an update by SGD, or by Adam. All three start
+from the same weights, and their losses have to agree. They take turns; the table shows the median of the ratios of
+their times. ``--tune`` calls `minigrad.tune_allocator()` first.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ Step = Callable[[], float]
 
 
 class FlatAdam:
-    """Adam (Kingma and Ba, 2015) on one flat vector."""
+    """Adam (Kingma and Ba, 2015) on one flat vector, for those who have no engine."""
 
     def __init__(self, arrays: list[Any]) -> None:
         self.arrays, self.t = arrays, 0
@@ -74,20 +73,14 @@ def with_library(lib: Any, functional: Any, sizes: list[int], batch: int, adam: 
         layers += [lib.nn.Linear(a, b), lib.nn.ReLU()]
     net = lib.nn.Sequential(*layers[:-1])
     net.load_state_dict({k: lib.tensor(w) for k, w in zip(net.state_dict(), weights, strict=True)})
-    parameters = list(net.parameters())
     inputs, targets = lib.tensor(x), lib.tensor(t)
-    by_hand = FlatAdam([p.array for p in parameters]) if adam and lib is minigrad else None
-    kind = lib.optim.Adam if adam and not by_hand else lib.optim.SGD
-    optimizer = kind(parameters, lr=RATE)
+    optimizer = (lib.optim.Adam if adam else lib.optim.SGD)(net.parameters(), lr=RATE)
 
     def step() -> float:
         optimizer.zero_grad()
         loss = functional.cross_entropy(net(inputs), targets)
         loss.backward()
-        if by_hand:
-            by_hand.step([p.grad.array for p in parameters])
-        else:
-            optimizer.step()
+        optimizer.step()
         return float(loss.item())
 
     return step
@@ -96,7 +89,7 @@ def with_library(lib: Any, functional: Any, sizes: list[int], batch: int, adam: 
 def in_numpy(sizes: list[int], batch: int, adam: bool) -> Step:
     """The step written out, forward and backward."""
     x, t, weights = start(sizes, batch)
-    picked, moved = (np.arange(batch), t), FlatAdam(weights)
+    moved = FlatAdam(weights)
 
     def step() -> float:
         seen = [x]
@@ -104,13 +97,7 @@ def in_numpy(sizes: list[int], batch: int, adam: bool) -> Step:
             h = seen[-1] @ weights[i].T
             h += weights[i + 1]
             seen.append(np.maximum(h, 0) if i + 2 < len(weights) else h)
-        z = seen[-1] - seen[-1].max(1, keepdims=True)
-        p = np.exp(z)
-        total = p.sum(1, keepdims=True)
-        loss = float((np.log(total[:, 0]) - z[picked]).mean())
-        p /= total
-        p[picked] -= 1
-        p /= batch
+        loss, p = softmax_cross_entropy(seen[-1], t)
         gradients: list[Any] = []
         for i in reversed(range(0, len(weights), 2)):
             gradients = [p.T @ seen[i // 2], p.sum(0), *gradients]
@@ -126,6 +113,19 @@ def in_numpy(sizes: list[int], batch: int, adam: bool) -> Step:
     return step
 
 
+def softmax_cross_entropy(z: Any, t: Any) -> tuple[float, Any]:
+    """The mean loss for logits `z` and classes `t`, and its gradient by the logits."""
+    picked = (np.arange(len(t)), t)
+    z = z - z.max(1, keepdims=True)
+    p = np.exp(z)
+    total = p.sum(1, keepdims=True)
+    loss = float((np.log(total[:, 0]) - z[picked]).mean())
+    p /= total
+    p[picked] -= 1
+    p /= len(t)
+    return loss, p
+
+
 def seconds(step: Step, number: int) -> float:
     """The time of one step, the mean of `number`."""
     begin = time.perf_counter()
@@ -134,9 +134,9 @@ def seconds(step: Step, number: int) -> float:
     return (time.perf_counter() - begin) / number
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def begin(doc: str) -> int:
+    """Read the command line, and print the head of the table. Returns how many turns each one takes."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=25, help="how many turns each")
     parser.add_argument("--tune", action="store_true", help="call minigrad.tune_allocator() first")
     args = parser.parse_args()
@@ -144,20 +144,32 @@ def main() -> None:
     tuned = args.tune and minigrad.tune_allocator()
     print(f"{platform.machine()}, one thread, allocator {'tuned' if tuned else 'as it is'}, {args.pairs} turns each\n")
     print("| network | update | minigrad, µs | PyTorch, µs | to PyTorch | to NumPy |\n|---|---|--:|--:|--:|--:|")
+    return int(args.pairs)
+
+
+def measure(name: str, update: str, steps: list[Step], number: int, pairs: int) -> None:
+    """Print a row: minigrad, PyTorch and NumPy in turns. Ends the program if their losses differ."""
+    for _ in range(10):
+        losses = [step() for step in steps]
+        if max(losses) - min(losses) > 1e-4:
+            raise SystemExit(f"{name}: the losses differ: {losses}")
+    times = [[seconds(step, number) for step in steps] for _ in range(pairs)]
+    mine, pytorch = (statistics.median(column) * 1e6 for column in list(zip(*times, strict=True))[:2])
+    ratios = [statistics.median(t[0] / t[i] for t in times) for i in (1, 2)]
+    print(f"| {name} | {update} | {mine:.0f} | {pytorch:.0f} | {ratios[0]:.2f} | {ratios[1]:.2f} |", flush=True)
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    pairs = begin(__doc__ or "")
     for name, (sizes, batch, number) in NETWORKS.items():
         for adam in (False, True):
-            ours = with_library(minigrad, minigrad.nn.functional, sizes, batch, adam)
-            theirs = with_library(torch, torch.nn.functional, sizes, batch, adam)
-            plain = in_numpy(sizes, batch, adam)
-            for _ in range(10):
-                losses = [ours(), theirs(), plain()]
-                if max(losses) - min(losses) > 1e-4:
-                    raise SystemExit(f"training_step: the losses differ: {losses}")
-            times = [[seconds(step, number) for step in (ours, theirs, plain)] for _ in range(args.pairs)]
-            mine, pytorch = (statistics.median(column) * 1e6 for column in list(zip(*times, strict=True))[:2])
-            ratios = [statistics.median(t[0] / t[i] for t in times) for i in (1, 2)]
-            update = "Adam" if adam else "SGD"
-            print(f"| {name} | {update} | {mine:.0f} | {pytorch:.0f} | {ratios[0]:.2f} | {ratios[1]:.2f} |", flush=True)
+            steps = [
+                with_library(minigrad, minigrad.nn.functional, sizes, batch, adam),
+                with_library(torch, torch.nn.functional, sizes, batch, adam),
+                in_numpy(sizes, batch, adam),
+            ]
+            measure(name, "Adam" if adam else "SGD", steps, number, pairs)
 
 
 if __name__ == "__main__":

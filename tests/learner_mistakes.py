@@ -1,6 +1,8 @@
 """Mistakes that learners make, and what each of them is told. ``python -m tests.learner_mistakes`` prints the table."""
 
+import io
 import warnings
+import zipfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -61,6 +63,42 @@ def nan_in_gradcheck() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mg.autograd.gradcheck(lambda x: (x - 1).sqrt(), (mg.ones(2, dtype=mg.float64, requires_grad=True),))
+
+
+def state_without_detach() -> None:
+    layer, h = nn.GRU(1, 2), None
+    for _ in range(2):
+        out, h = layer(leaf(3, 1, 1), h)
+        out.sum().backward()
+
+
+def state_of_another_optimizer() -> None:
+    state = optim.SGD([leaf(2)], lr=0.1).state_dict()
+    optim.Adam([leaf(2)]).load_state_dict(state)
+
+
+def state_of_a_larger_model() -> None:
+    small, large = (optim.Adam(nn.Linear(n, 1, bias=False).parameters()) for n in (2, 3))
+    for group in large.param_groups:
+        for p in group["params"]:
+            p.grad = mg.ones(1, 3)
+    large.step()
+    small.load_state_dict(large.state_dict())
+
+
+def file_of_pytorch() -> Any:
+    """A file that PyTorch wrote: its first bytes, and the name of its only part."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("model/data.pkl", b"\x80\x02")
+    file.seek(0)
+    return mg.load(file)
+
+
+def file_cut_short() -> Any:
+    file = io.BytesIO()
+    mg.save({"weight": mg.ones(3)}, file)
+    return mg.load(io.BytesIO(file.getvalue()[:300]))
 
 
 MISTAKES = [
@@ -181,6 +219,100 @@ MISTAKES = [
     Mistake(
         "a batch size of 0", lambda: DataLoader(TensorDataset(mg.ones(3)), batch_size=0), ValueError, ("batch_size=0",)
     ),
+    Mistake("betas as one number", lambda: optim.Adam([leaf(2)], betas=0.9), ValueError, ("betas=0.9", "two numbers")),
+    Mistake("a beta of 1", lambda: optim.Adam([leaf(2)], betas=(0.9, 1.0)), ValueError, ("(0.9, 1.0)", "[0, 1)")),
+    Mistake("momentum for Adam", lambda: optim.Adam([leaf(2)], momentum=0.9), TypeError, ("Adam", "momentum")),
+    Mistake(
+        "a schedule over a number", lambda: optim.lr_scheduler.StepLR(0.1, 10), TypeError, ("float", "an optimiser")
+    ),
+    Mistake(
+        "the state of another optimiser", state_of_another_optimizer, ValueError, ("nothing was loaded", "'betas'")
+    ),
+    Mistake(
+        "the optimiser's state of a larger model",
+        state_of_a_larger_model,
+        ValueError,
+        ("nothing was loaded", "(1, 3)", "(1, 2)"),
+    ),
+    Mistake(
+        "the model's state for the optimiser",
+        lambda: optim.Adam([leaf(2)]).load_state_dict(nn.Linear(2, 2).state_dict()),
+        ValueError,
+        ("nothing was loaded", "param_groups"),
+    ),
+    Mistake("one example into BatchNorm1d", lambda: nn.BatchNorm1d(3)(leaf(1, 3)), ValueError, ("(1, 3)", "eval()")),
+    Mistake(
+        "channels last in BatchNorm1d",
+        lambda: nn.BatchNorm1d(3)(leaf(8, 5, 3)),
+        ValueError,
+        ("(8, 5, 3)", "(5,)", "(3,)"),
+    ),
+    Mistake("LayerNorm of another axis", lambda: nn.LayerNorm(3)(leaf(8, 3, 5)), ValueError, ("(8, 3, 5)", "(3,)")),
+    Mistake(
+        "Glorot's start for a bias", lambda: nn.init.xavier_uniform_(leaf(3)), ValueError, ("(3,)", "(out, in", "bias")
+    ),
+    Mistake(
+        "a gain for an unknown activation",
+        lambda: nn.init.kaiming_normal_(leaf(3, 2), nonlinearity="gelu"),
+        ValueError,
+        ("'gelu'", "'relu'"),
+    ),
+    Mistake(
+        "a first state for another batch (`batch_first` mixed up)",
+        lambda: nn.GRU(3, 4, batch_first=True)(leaf(5, 2, 3), mg.zeros(1, 2, 4)),
+        ValueError,
+        ("(1, 2, 4)", "(1, 5, 4)", "batch_first"),
+    ),
+    Mistake(
+        "a first state for another number of layers",
+        lambda: nn.RNN(3, 4, num_layers=2)(leaf(5, 2, 3), mg.zeros(1, 2, 4)),
+        ValueError,
+        ("(1, 2, 4)", "(2, 2, 4)"),
+    ),
+    Mistake(
+        "one state where an LSTM has two",
+        lambda: nn.LSTM(3, 4)(leaf(5, 2, 3), mg.zeros(1, 2, 4)),
+        TypeError,
+        ("Tensor", "pair (h, c)"),
+    ),
+    Mistake("features of another number", lambda: nn.GRU(3, 4)(leaf(5, 2, 7)), ValueError, ("(5, 2, 7)", "size 3")),
+    Mistake(
+        "characters as integers into a GRU",
+        lambda: nn.GRU(3, 4)(mg.zeros(5, 2, 3).long()),
+        TypeError,
+        ("int64", "Embedding"),
+    ),
+    Mistake(
+        "a recurrent layer's pair into the next layer",
+        lambda: nn.Linear(4, 2)(nn.GRU(3, 4)(leaf(5, 2, 3))),
+        TypeError,
+        ("tuple", "output"),
+    ),
+    Mistake(
+        "a state carried over without `detach()`", state_without_detach, RuntimeError, ("freed", "gru", "detach()")
+    ),
+    Mistake(
+        "clipping a module",
+        lambda: nn.utils.clip_grad_norm_(nn.Linear(2, 2), 1.0),
+        TypeError,
+        ("Linear", "parameters()"),
+    ),
+    Mistake("floats into Embedding", lambda: nn.Embedding(4, 3)(leaf(2)), TypeError, ("float32", ".long()")),
+    Mistake(
+        "a word that the table has not",
+        lambda: nn.Embedding(4, 3)(mg.tensor([1, 4])),
+        IndexError,
+        ("4", "0 to 3"),
+    ),
+    Mistake("dropout in per cent", lambda: nn.Dropout(50), ValueError, ("p=50", "0 to 1")),
+    Mistake(
+        "saving the model itself", lambda: mg.save(nn.Linear(2, 2), "m.npz"), TypeError, ("Linear", "state_dict()")
+    ),
+    Mistake(
+        "a file that is not there", lambda: mg.load("no_such_file.npz"), FileNotFoundError, ("no_such_file.npz", "path")
+    ),
+    Mistake("a file of `torch.save`", file_of_pytorch, OSError, ("pickle", "numpy.savez")),
+    Mistake("a file that is cut short", file_cut_short, OSError, ("cut short", "older copy")),
     Mistake("a name that the book has not built", lambda: mg.einsum, AttributeError, ("einsum", "dir(minigrad)")),
 ]
 
@@ -204,8 +336,32 @@ def forgotten_zero_grad() -> str:
     return f"no error: gradients add up, {', '.join(map(str, seen))} for x * x at 3 (as in PyTorch)"
 
 
+def forgotten_eval() -> str:
+    """Nor this one: predictions of a network that is still in training."""
+    mg.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.BatchNorm1d(8))
+    x = mg.randn(4, 2)
+    answers = [net(x).sum(1).tolist() for _ in range(2)]
+    counted = net[2].num_batches_tracked.item()
+    net.eval()
+    calm = [net(x).sum(1).tolist() for _ in range(2)]
+    return (
+        f"no error: the same input gets {'one answer' if answers[0] == answers[1] else 'two answers'}, and BatchNorm1d "
+        f"learned from {counted} test batches; after eval() {'one answer' if calm[0] == calm[1] else 'two answers'}"
+    )
+
+
+def clipped_too_early() -> str:
+    """Nor clipping before `backward()`."""
+    layer = nn.Linear(2, 2)
+    norm = nn.utils.clip_grad_norm_(layer.parameters(), 1.0).item()
+    return f"no error: there is nothing to clip yet, the norm is {norm}"
+
+
 if __name__ == "__main__":
     print("| mistake | what happens |\n|---|---|")
     print(f"| forgetting `zero_grad()` | {forgotten_zero_grad()} |")
+    print(f"| forgetting `eval()` | {forgotten_eval()} |")
+    print(f"| clipping before `backward()` | {clipped_too_early()} |")
     for mistake in MISTAKES:
         print(f"| {mistake.title} | {message(mistake)} |".replace("\n", " "))

@@ -1,7 +1,8 @@
 """The book as a whole: stems, order, template, and notebooks that are what they claim to be.
 
 A rule is a function from a notebook to complaints. Every rule is asked about every chapter, and about a small good
-notebook with one thing broken, where it has to complain.
+notebook with one thing broken, where it has to complain. A notebook without a number is a page: it is held to the
+rules of what notebooks store, not to a chapter's template, and nothing goes from it to the package.
 """
 
 import copy
@@ -22,10 +23,11 @@ from tools.check_pages import pages
 sys.path.insert(0, str(BOOK))  # notebooks run there, and import `widgets`
 
 CHAPTERS = sorted(BOOK.glob("[0-9][0-9]_*.ipynb"))
+PAGES = sorted(set(BOOK.glob("*.ipynb")) - set(CHAPTERS))
 STATE = "application/vnd.jupyter.widget-state+json"
 VIEW = "application/vnd.jupyter.widget-view+json"
 PICTURES = {"image/png", "image/jpeg", "image/svg+xml"}
-TAGS = {"native", "parity", "raises-exception"} | {
+TAGS = {"native", "parity", "raises-exception", "nbval-ignore-output"} | {
     f"{what}-{part}" for what in ("hide", "remove") for part in ("cell", "input", "output")
 }
 # A duration: 12.3 ms, 4 s, 1.5 seconds, Wall time. Ratios are fine: they are asserted.
@@ -141,7 +143,19 @@ def names_what_it_builds(stem: str, notebook: dict) -> Iterator[str]:
     yield from (f"its first cell names {path}, which it does not export to" for path in sorted(named - made))
 
 
-RULES = [
+def has_a_title(stem: str, notebook: dict) -> Iterator[str]:
+    if not "".join(notebook["cells"][0]["source"]).startswith("# "):
+        yield "its first cell does not begin with a title"
+
+
+def exports_nothing(stem: str, notebook: dict) -> Iterator[str]:
+    for number, cell in enumerate(notebook["cells"]):
+        for tag in cell["metadata"].get("tags", ()):
+            if tag.startswith("export:") or tag == "parity":
+                yield f"cell {number}: the tag {tag} does nothing in a notebook without a number"
+
+
+STORED = [
     executed_in_order,
     no_unexpected_error,
     in_committed_form,
@@ -149,17 +163,24 @@ RULES = [
     known_tags,
     no_timings,
     described_pictures,
-    two_figures,
-    something_to_move,
     fresh_controls,
-    template,
-    names_what_it_builds,
+    has_a_title,
 ]
+OF_CHAPTERS = [*STORED, two_figures, something_to_move, template, names_what_it_builds]
+OF_PAGES = [*STORED, exports_nothing]
+RULES = [*OF_CHAPTERS, exports_nothing]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", OF_CHAPTERS, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_chapter(path, rule):
+    complaints = list(rule(path.stem, json.loads(path.read_text(encoding="utf-8"))))
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize("rule", OF_PAGES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_page(path, rule):
     complaints = list(rule(path.stem, json.loads(path.read_text(encoding="utf-8"))))
     assert not complaints, "\n".join(complaints)
 
@@ -238,12 +259,22 @@ BREAKS = [
     (template, "cells[1]['source'] = [line.replace('Predict.** b', 'Guess.** b') for line in cells[1]['source']]"),
     (names_what_it_builds, "cells[2]['metadata']['tags'] = ['export:autograd']"),
     (names_what_it_builds, "cells[0]['source'] = ['# One']"),
+    (has_a_title, "cells[0]['source'] = ['One']"),
+    (has_a_title, "del cells[0]"),
+    (exports_nothing, "cells[2]['metadata']['tags'] = ['export:scalar']"),
+    (exports_nothing, "cells[2]['metadata']['tags'] = ['parity']"),
 ]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", OF_CHAPTERS, ids=lambda rule: rule.__name__)
 def test_the_good_notebook_is_good(rule):
     assert list(rule("01_one", good())) == []
+
+
+def test_the_good_page_is_good():
+    page = good()
+    page["cells"] = [cell for cell in page["cells"] if "tags" not in cell["metadata"]]
+    assert list(exports_nothing("one", page)) == []
 
 
 @pytest.mark.parametrize(("rule", "change"), BREAKS)
@@ -264,6 +295,19 @@ def test_the_table_of_contents_names_the_chapters_in_order():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     named = [page for page in pages(toc) if re.match(r"book/\d\d_", page)]
     assert named == [f"book/{path.stem}" for path in CHAPTERS]
+    assert {f"book/{path.stem}" for path in PAGES} <= set(pages(toc))
+
+
+def test_every_myth_is_answered_by_a_running_cell():
+    answered: dict[str, bool] = {}
+    for cell in json.loads((BOOK / "history_and_myths.ipynb").read_text(encoding="utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            answered |= dict.fromkeys(re.findall(r'^### (".+")$', text, re.MULTILINE), False)
+        elif answered and re.search(r"^ *assert ", text, re.MULTILINE):
+            answered[list(answered)[-1]] = True
+    assert len(answered) >= 20
+    assert [myth for myth, done in answered.items() if not done] == []
 
 
 def test_chapters_are_numbered_without_a_gap():

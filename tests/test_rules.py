@@ -35,6 +35,7 @@ def positive(*shape: int) -> np.ndarray:
 
 
 Pair = tuple[Callable[..., Any], Callable[..., Any]]
+PICKED = [1, 3, 1]
 
 
 def both(function: Callable[..., Any]) -> Pair:
@@ -104,6 +105,33 @@ EVERY: dict[str, tuple[Pair, tuple[np.ndarray, ...]]] = {
     "cross_entropy": (
         (lambda x, t: F.cross_entropy(x, t.softmax(1)), lambda x, t: TF.cross_entropy(x, t.softmax(1))),
         (away(2, 3), away(2, 3) + 0.5),
+    ),
+    "gelu": ((F.gelu, TF.gelu), (away(2, 3),)),
+    "normal_cdf": ((functional.normal_cdf, torch.special.ndtr), (away(2, 3),)),
+    "batch_norm": (
+        (
+            lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+            lambda x, w, b: TF.batch_norm(x, None, None, w, b, training=True),
+        ),
+        (away(5, 3), away(3), away(3)),
+    ),
+    "layer_norm": (
+        (lambda x, w, b: F.layer_norm(x, (3,), w, b), lambda x, w, b: TF.layer_norm(x, (3,), w, b)),
+        (away(4, 3), away(3), away(3)),
+    ),
+    "embedding": (
+        (
+            lambda w: F.embedding(minigrad.tensor(PICKED), w) * w[0],
+            lambda w: TF.embedding(torch.tensor(PICKED), w) * w[0],
+        ),
+        (away(4, 3),),
+    ),
+    "sum_rows": (
+        (
+            lambda x: functional.sum_rows(x, index=np.array(PICKED), count=4) ** 2,
+            lambda x: torch.zeros(4, 3, dtype=x.dtype).index_add(0, torch.tensor(PICKED), x) ** 2,
+        ),
+        (away(3, 3),),
     ),
 }
 

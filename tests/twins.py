@@ -76,19 +76,21 @@ def gradients(library: Any, output: Any, inputs: list[Any], create_graph: bool =
     return [library.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
 
 
-def compare_derivatives(answers: Any, values: Any, ours: list[Any], theirs: list[Any], twice: bool) -> str:
+def compare_derivatives(
+    answers: Any, values: Any, ours: list[Any], theirs: list[Any], twice: bool, tolerance: float = TOLERANCE
+) -> str:
     """What is wrong with the first derivative, on arrays and on tensors, and with the second, also by the weights."""
     (output, weights), (expected_output, expected_weights) = weighted(minigrad, answers), weighted(torch, values)
     on_arrays = gradients(minigrad, output, ours)
     on_tensors = gradients(minigrad, output, ours, create_graph=True)
     expected = gradients(torch, expected_output, theirs, create_graph=True)
     for i, (g, h, wanted) in enumerate(zip(on_arrays, on_tensors, expected, strict=True)):
-        if (off := max(gap(g, wanted), gap(h, wanted))) > TOLERANCE:
+        if (off := max(gap(g, wanted), gap(h, wanted))) > tolerance:
             return f"gradient of input {i} off by {off:.1e}"
     if twice:
         second = gradients(minigrad, weighted(minigrad, on_tensors, False)[0], ours + weights)
         wanted = gradients(torch, weighted(torch, expected, False)[0], theirs + expected_weights)
-        if (off := max(map(gap, second, wanted))) > TOLERANCE:
+        if (off := max(map(gap, second, wanted))) > tolerance:
             return f"second derivative off by {off:.1e}"
     return ""
 
