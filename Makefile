@@ -32,10 +32,11 @@ test: env-test ## run every test, then every notebook, comparing its outputs
 lab: env-lab ## open JupyterLab on the notebooks
 	@$(VENV) -m jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/book
 
-notebooks: env-dev ## regenerate everything: package, notebooks run again in their committed form, parity page
+notebooks: env-dev ## regenerate everything: package, notebooks run again in their committed form, pages made from them
 	@$(VENV) -m tools.tangle
 	@$(VENV) -m tools.notebooks run
 	@$(VENV) -m tools.parity
+	@$(VENV) -m tools.names
 
 tangle: env-test ## make minigrad/ from the notebooks
 	@$(VENV) -m tools.tangle
@@ -49,6 +50,7 @@ lint: env-dev ## style, types, and whether everything made from something else i
 	@echo "lint: package";    $(VENV) -m tools.tangle --check
 	@echo "lint: notebooks";  $(VENV) -m tools.notebooks normalise --check
 	@echo "lint: parity page"; $(VENV) -m tools.parity --check
+	@echo "lint: page of names"; $(VENV) -m tools.names --check
 	@echo "lint: versions";   $(VENV) -m tools.lock --check
 
 check: test lint ## everything that CI does
