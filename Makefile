@@ -7,7 +7,8 @@ REQUIRE ?=
 export REQUIRE
 
 VENV := .venv/bin/python
-PYTEST := $(VENV) -m pytest -n 2 --dist loadfile
+# Two tests at a time, and so one thread for each.
+PYTEST := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(VENV) -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help book test lab notebooks tangle format lint check clean python env-book env-test env-lab env-dev
